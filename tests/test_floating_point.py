@@ -1,0 +1,92 @@
+import math
+
+import ml_dtypes
+import mpmath
+import numpy as np
+import pytest
+from cases import ALL_FORMATS
+
+from stable_softmax import BF16, E4M3, FORMATS, FP16, FP32, FP64, TF32, exp_exact, format_of, ulp
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_the_data_of_a_format_agree_with_finfo(fmt):
+    info = ml_dtypes.finfo(fmt.dtype)
+    assert fmt.largest == float(info.max)
+    assert fmt.smallest_normal == float(info.smallest_normal)
+    assert fmt.smallest_subnormal == float(info.smallest_subnormal)
+    assert fmt.unit_roundoff == float(info.eps) / 2
+
+
+def test_tf32_has_the_range_of_fp32_and_the_digits_of_fp16():
+    assert TF32.smallest_normal == FP32.smallest_normal
+    assert TF32.unit_roundoff == FP16.unit_roundoff
+    assert TF32.dtype is None
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_exp_leaves_the_format_where_exp_range_says(fmt):
+    overflow_above, subnormal_below, zero_below = fmt.exp_range
+    step = 1e-12 * 700  # float64 resolves the thresholds to a few times this
+    with np.errstate(over="ignore", invalid="ignore"):
+        assert np.isfinite(float(exp_exact(overflow_above - step, fmt)))
+        assert not np.isfinite(float(exp_exact(overflow_above + step, fmt)))
+    assert float(exp_exact(subnormal_below + step, "fp64")) >= fmt.smallest_normal
+    assert float(exp_exact(subnormal_below - step, "fp64")) < fmt.smallest_normal
+    assert float(exp_exact(zero_below + step, fmt)) == fmt.smallest_subnormal
+    assert float(exp_exact(zero_below - step, fmt)) == 0.0
+
+
+def test_the_overflow_threshold_of_fp64_agrees_with_mpmath():
+    with mpmath.workdps(40):
+        threshold = mpmath.log(mpmath.mpf(2) ** 1024 * (1 - mpmath.mpf(2) ** -54))
+    assert FP64.exp_range[0] == pytest.approx(float(threshold), rel=2 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_ulp_is_the_distance_to_the_next_number_at_every_finite_number(fmt):
+    bits = 8 * fmt.dtype.itemsize
+    if bits <= 16:
+        numbers = np.arange(2 ** (bits - 1), dtype=f"uint{bits}").view(fmt.dtype)
+        with np.errstate(invalid="ignore"):  # ml_dtypes raises the flag for signaling nans
+            numbers = numbers[np.isfinite(numbers)].astype(np.float64)
+    else:
+        exponents = np.arange(fmt.min_exponent, fmt.max_exponent, 37)
+        start = np.ldexp(1.0, exponents).astype(fmt.dtype)
+        pairs = [(v, np.nextafter(v, fmt.dtype.type(np.inf))) for v in [fmt.dtype.type(0), *start]]
+        for low, high in pairs:
+            assert ulp(low) == float(high) - float(low)
+        return
+    np.testing.assert_array_equal(ulp(numbers[:-1], fmt), np.diff(numbers))
+
+
+def test_ulp_of_infinities_and_nan_is_nan():
+    assert np.isnan(ulp([np.inf, -np.inf, np.nan])).all()
+
+
+def test_ulp_of_a_negative_number_is_that_of_its_magnitude():
+    np.testing.assert_array_equal(ulp([-3.0, -0.0]), [2.0**-51, 2.0**-1074])
+
+
+@pytest.mark.parametrize(
+    "given", ["bf16", "bfloat16", ml_dtypes.bfloat16, BF16, np.zeros(2, ml_dtypes.bfloat16)]
+)
+def test_a_format_is_found_by_name_dtype_or_array(given):
+    assert format_of(given) is BF16
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn"])
+def test_a_format_is_found_by_its_pytorch_type(name):
+    torch = pytest.importorskip("torch")
+    assert format_of(getattr(torch, name)).dtype.name == name
+
+
+@pytest.mark.parametrize("given", [np.int32, np.zeros(2, bool), "fp7", None, np.longdouble])
+def test_what_is_no_format_of_the_book_raises_a_clear_error(given):
+    with pytest.raises(TypeError, match="use one of fp64, fp32"):
+        format_of(given)
+
+
+def test_only_e4m3_has_no_infinity():
+    assert [f.name for f in FORMATS.values() if not f.has_infinity] == [E4M3.name]
+    assert E4M3.largest == 448 and math.isnan(float(np.float64(465).astype(E4M3.dtype)))
