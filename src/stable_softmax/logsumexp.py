@@ -1,0 +1,118 @@
+"""Log-sum-exp: log(exp(x_1) + ... + exp(x_n)) without the exponentials leaving the format."""
+
+from .arrays import as_logits
+
+
+def logsumexp_naive(x, axis=-1, keepdims=False):
+    """Logarithm of the sum of exponentials, as it is defined.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    axis : int, tuple of int or None
+        The class axis or axes.
+    keepdims : bool
+        Keep the reduced axes with length one.
+
+    Returns
+    -------
+    array
+        `x` without the class axes (0-dimensional for a vector), its floating-point dtype.
+        inf as soon as one exponential or the sum overflows, -inf where all underflow.
+        -inf is an empty summand; +inf gives +inf; nan gives nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, equation 1.1.
+    """
+    x, axis, xp = as_logits(x, axis)
+    return xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=keepdims))
+
+
+def logsumexp_shifted(x, axis=-1, keepdims=False):
+    """Log-sum-exp with the maximum taken out of the exponentials: m + log(sum(exp(x - m))).
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    axis : int, tuple of int or None
+        The class axis or axes.
+    keepdims : bool
+        Keep the reduced axes with length one.
+
+    Returns
+    -------
+    array
+        `x` without the class axes, its floating-point dtype. Finite for finite logits, and at
+        least their maximum. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, algorithm 3.1.
+    """
+    x, axis, xp = as_logits(x, axis)
+    m = _finite_max(x, axis, xp)
+    s = xp.sum(xp.exp(x - m), axis=axis, keepdims=True)
+    return _drop(m + xp.log(s), axis, keepdims, xp)
+
+
+def logsumexp_log1p(x, axis=-1, keepdims=False):
+    """Log-sum-exp with the largest terms left out of the sum: m + log(k) + log1p(rest / k).
+
+    The k terms that equal the maximum are exactly 1 after the shift. They are counted instead of
+    added, so that a small rest is not absorbed by them.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    axis : int, tuple of int or None
+        The class axis or axes.
+    keepdims : bool
+        Keep the reduced axes with length one.
+
+    Returns
+    -------
+    array
+        `x` without the class axes, its floating-point dtype. +inf gives +inf, a row of -inf
+        gives -inf, nan gives nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, algorithm 4.1 (one maximum); SciPy pull request 21597 (ties).
+    """
+    x, axis, xp = as_logits(x, axis)
+    m = xp.max(x, axis=axis, keepdims=True)
+    at_max = x == m
+    k = xp.sum(xp.astype(at_max, x.dtype), axis=axis, keepdims=True)
+    e = xp.exp(x - _finite_max(x, axis, xp))
+    rest = xp.sum(xp.where(at_max, xp.zeros_like(e), e), axis=axis, keepdims=True)
+    return _drop(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims, xp)
+
+
+def _finite_max(x, axis, xp):
+    """Return the maximum of each row, or 0 where it is infinite or nan: inf - inf would be nan."""
+    m = xp.max(x, axis=axis, keepdims=True)
+    return xp.where(xp.isfinite(m), m, xp.zeros_like(m))
+
+
+def _drop(result, axis, keepdims, xp):
+    """Remove the reduced axes unless the caller keeps them."""
+    return result if keepdims or not axis else xp.squeeze(result, axis=axis)

@@ -1,0 +1,106 @@
+"""Softmax: the definition as it stands, and the forms that survive large logits.
+
+The functions run on any array library that follows the array-API standard; PyTorch's autograd
+flows through them. What a row with infinities or nan becomes is the same for NumPy and PyTorch.
+"""
+
+from .arrays import as_logits
+from .logsumexp import logsumexp_shifted
+
+
+def softmax_naive(x, axis=-1):
+    """Softmax as it is defined: exponentials divided by their sum.
+
+    Correct while ``exp(x)`` and the sum stay inside the format; outside it returns nan, zeros or
+    inaccurate probabilities. It is here to be studied.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        Probabilities: the shape of `x`, its floating-point dtype.
+        A logit of -inf gives 0; +inf or nan anywhere in a row gives nan there (for +inf only at
+        that entry, zero elsewhere); a row of -inf gives nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    References
+    ----------
+    Bridle 1990 (the name); Goodfellow, Bengio & Courville 2016, section 4.1 (the failure).
+    """
+    x, axis, xp = as_logits(x, axis)
+    e = xp.exp(x)
+    return e / xp.sum(e, axis=axis, keepdims=True)
+
+
+def softmax_shifted(x, axis=-1):
+    """Softmax of the logits minus their maximum: no overflow, no 0/0.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        Probabilities: the shape of `x`, its floating-point dtype. For finite logits every entry
+        is in [0, 1]. A logit of -inf gives 0; +inf or nan in a row, or a row of -inf, gives nan
+        in the whole row; one class gives 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, algorithm 3.2.
+    """
+    x, axis, xp = as_logits(x, axis)
+    m = xp.max(x, axis=axis, keepdims=True)
+    e = xp.exp(x - m)
+    return e / xp.sum(e, axis=axis, keepdims=True)
+
+
+def softmax_from_logsumexp(x, axis=-1):
+    """Softmax without a division: exp(x - lse).
+
+    The rounding error of ``x - lse`` is magnified by exp: the result loses accuracy in
+    proportion to the size of the logits.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        Probabilities: the shape of `x`, its floating-point dtype. -inf gives 0; nan in a row
+        gives nan in the whole row; +inf gives nan there and 0 elsewhere; a row of -inf gives nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, section 3 ("division-free").
+    """
+    x, axis, xp = as_logits(x, axis)
+    return xp.exp(x - logsumexp_shifted(x, axis=axis, keepdims=True))

@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stable_softmax import (
+    FP32,
+    FP64,
+    logsumexp_exact,
+    logsumexp_log1p,
+    logsumexp_naive,
+    logsumexp_shifted,
+    softmax_exact,
+    ulp_error,
+)
+
+ALL = [logsumexp_naive, logsumexp_shifted, logsumexp_log1p]
+STABLE = [logsumexp_shifted, logsumexp_log1p]
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("logsumexp", ALL)
+def test_ordinary_logits_are_within_16_ulp_of_the_exact_values(logsumexp, fmt):
+    # (n + 1) / |lse| + 1 <= 11 / 1.4 + 1 u (the smallest lse of these rows is 1.4), with a factor
+    # for exp and log that are not correctly rounded
+    x = ordinary_logits(fmt)
+    exact = logsumexp_exact(x, dtype=FP64)
+    assert exact.min() > 1.4
+    assert np.max(ulp_error(logsumexp(x), exact)) <= 16
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("logsumexp", ALL)
+def test_the_format_of_the_logits_is_kept(logsumexp, fmt):
+    assert logsumexp(np.zeros((2, 3), fmt.dtype)).dtype == fmt.dtype
+
+
+def test_naive_overflows_to_inf_and_underflows_to_minus_inf():
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert logsumexp_naive([1000.0, 0.0]) == INF
+    with pytest.warns(RuntimeWarning, match="divide by zero"):
+        assert logsumexp_naive([-1000.0, -1000.0]) == -INF
+
+
+@pytest.mark.parametrize("logsumexp", STABLE)
+def test_stable_forms_survive_both_ends(logsumexp):
+    assert logsumexp([1000.0, 0.0]) == 1000.0
+    assert ulp_error(logsumexp([-1000.0, -1000.0]), logsumexp_exact([-1000.0, -1000.0])) <= 1
+
+
+def test_log1p_keeps_the_small_term_that_the_shifted_form_absorbs():
+    # PyTorch issue 113708, SciPy issue 18295
+    assert logsumexp_shifted([0.0, -40.0]) == 0.0
+    exact = logsumexp_exact([0.0, -40.0])
+    assert exact > 0
+    assert ulp_error(logsumexp_log1p([0.0, -40.0]), exact) <= 2
+
+
+def test_ties_for_the_maximum_are_counted():
+    x = [0.0, 0.0, -40.0]
+    assert ulp_error(logsumexp_log1p(x), logsumexp_exact(x)) <= 1
+
+
+@given(vectors(-700, 700))
+def test_log_sum_exp_lies_between_the_maximum_and_the_maximum_plus_log_n(x):
+    m, slack = x.max(), 4 * FP64.unit_roundoff
+    for logsumexp in STABLE:
+        value = logsumexp(x)
+        assert value >= m
+        upper = m + np.log(len(x))
+        assert value <= upper + slack * (abs(m) + np.log(len(x)) + 1)
+
+
+@given(whole_vectors(), st.integers(-1000, 1000))
+def test_a_common_offset_is_added(x, offset):
+    for logsumexp in STABLE:
+        difference = logsumexp(x + offset) - (logsumexp(x) + offset)
+        assert abs(difference) <= 4 * FP64.unit_roundoff * 4000  # values up to 2003
+
+
+@given(vectors())
+def test_the_argument_is_not_changed(x):
+    before = x.copy()
+    with np.errstate(all="ignore"):
+        for logsumexp in ALL:
+            logsumexp(x)
+    np.testing.assert_array_equal(x, before)
+
+
+@pytest.mark.parametrize("logsumexp", ALL)
+@pytest.mark.parametrize("axis", [0, 1, -1, (0, 2), None, ()])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_shapes_have_the_meaning_of_numpy(logsumexp, axis, keepdims):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    value = logsumexp(x, axis=axis, keepdims=keepdims)
+    assert np.shape(value) == np.shape(np.sum(x, axis=axis, keepdims=keepdims))
+    want = logsumexp_exact(x, axis=axis).reshape(np.shape(value))
+    np.testing.assert_allclose(value, want, rtol=0, atol=64 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("logsumexp", ALL)
+def test_a_scalar_is_its_own_log_sum_exp(logsumexp):
+    assert logsumexp(3.0) == pytest.approx(3.0, abs=2**-51)
+
+
+TABLE = [  # row, log-sum-exp: the same for all forms
+    ([0.0, -INF], 0),
+    ([INF, 0.0], INF),
+    ([INF, INF], INF),
+    ([INF, -INF], INF),
+    ([-INF, -INF], -INF),
+    ([NAN, 0.0], NAN),
+    ([NAN, INF], NAN),
+    ([5.0], 5),
+]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("logsumexp", ALL)
+@pytest.mark.parametrize(("row", "want"), TABLE)
+def test_special_rows(logsumexp, row, want, library):
+    xp = np if library == "numpy" else pytest.importorskip("torch")
+    x = xp.asarray([row, [0.0] * len(row)])
+    with np.errstate(all="ignore"):
+        value = np.asarray(logsumexp(x))
+    np.testing.assert_allclose(value, [want, np.log(len(row))], rtol=1e-6)
+
+
+@pytest.mark.parametrize("logsumexp", ALL)
+def test_the_gradient_of_log_sum_exp_is_softmax(logsumexp):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(np.array(ordinary_logits(FP32)), requires_grad=True)
+    (gradient,) = torch.autograd.grad(logsumexp(x).sum(), x)
+    exact = softmax_exact(x, dtype=FP64)
+    assert np.max(np.abs(gradient.double().numpy() - exact)) <= 32 * FP32.unit_roundoff
+
+
+@pytest.mark.parametrize("logsumexp", STABLE)
+def test_ties_share_the_gradient(logsumexp):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([1.0, 1.0, 0.0], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(logsumexp(x), x)
+    exact = softmax_exact([1.0, 1.0, 0.0])
+    np.testing.assert_allclose(gradient, exact, atol=4 * FP64.unit_roundoff)
