@@ -1,0 +1,323 @@
+"""Cross-entropy of logits and class indices, -log p[label], and its gradient.
+
+Every function takes logits, never probabilities, and returns one value per sample; the mean over
+a batch is the caller's. The first four are studied because they fail.
+"""
+
+from array_api_compat import array_namespace
+
+from . import log_softmax
+from .arrays import as_logits, check_labels, class_axis, one_hot, take_label
+from .logsumexp import logsumexp_shifted
+from .softmax import softmax_shifted
+
+
+def cross_entropy_naive(x, labels, axis=-1):
+    """Cross-entropy from the naive softmax: -log(exp(x_y) / sum(exp(x))).
+
+    nan where `softmax_naive` is nan, inf where its entry at the label is 0.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        +inf, or only -inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return -take_label(log_softmax.log_softmax_naive(x, axis), labels, axis)
+
+
+def cross_entropy_two_step(x, labels, axis=-1):
+    """Cross-entropy from a correct softmax: -log(p_y), logarithm after softmax.
+
+    The loss is right until p_y becomes subnormal, and inf when it underflows; under autograd the
+    gradient is already inf and nan before that.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        +inf, or only -inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return -take_label(log_softmax.log_softmax_two_step(x, axis), labels, axis)
+
+
+def cross_entropy_epsilon(x, labels, axis=-1, epsilon=1e-7):
+    """Cross-entropy with a constant inside the logarithm: -log(p_y + epsilon).
+
+    Capped at -log(epsilon): the loss and, worse, its gradient stop answering to a wrong sample.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+    epsilon : float
+        The constant.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        +inf, or only -inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return -take_label(log_softmax.log_softmax_epsilon(x, axis, epsilon), labels, axis)
+
+
+def cross_entropy_clamped(x, labels, axis=-1, epsilon=1e-7):
+    """Cross-entropy of a probability that is not allowed below epsilon.
+
+    Exact for ``p_y >= epsilon``; below, the loss is constant and the gradient zero.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+    epsilon : float
+        The smallest probability.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        +inf, or only -inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return -take_label(log_softmax.log_softmax_clamped(x, axis, epsilon), labels, axis)
+
+
+def cross_entropy_from_logsumexp(x, labels, axis=-1):
+    """Cross-entropy as lse(x) - x_y: finite, but in the wrong order.
+
+    The two terms cancel: a common offset of the logits costs digits of the loss.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        only -inf, or where the label's logit is +inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+
+    References
+    ----------
+    PyTorch issue 11752 (the same order, mended there).
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return logsumexp_shifted(x, axis) - take_label(x, labels, axis)
+
+
+def cross_entropy_shifted(x, labels, axis=-1):
+    """Cross-entropy from logits: log(sum(exp(x - m))) - (x_y - m).
+
+    Finite for logits whose differences are finite, and blind to a common offset. 0 for a sample
+    whose label is ahead by more digits than the format has.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        +inf, or only -inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, section 3.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return -take_label(log_softmax.log_softmax_shifted(x, axis), labels, axis)
+
+
+def cross_entropy_log1p(x, labels, axis=-1):
+    """Cross-entropy from logits, with the largest terms left out of the sum.
+
+    Like `cross_entropy_shifted`, and a sure sample keeps its small positive loss.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
+        +inf, or only -inf; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+
+    References
+    ----------
+    Blanchard, Higham & Higham 2021, section 4; PyTorch issue 113708 (open).
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return -take_label(log_softmax.log_softmax_log1p(x, axis), labels, axis)
+
+
+
+def cross_entropy_gradient_shifted(x, labels, axis=-1):
+    """Gradient of the cross-entropy with respect to the logits: p - y.
+
+    At the label of a sure sample ``p - 1`` cancels: the entry loses its digits and becomes 0.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        The gradient of each sample's own loss: shape and floating-point dtype of `x`. nan where
+        `softmax_shifted` is nan; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+
+    References
+    ----------
+    Bridle 1990; Goodfellow, Bengio & Courville 2016, section 6.2.2.3.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    return softmax_shifted(x, axis) - one_hot(labels, x, axis)
+
+
+def cross_entropy_gradient_complement(x, labels, axis=-1):
+    """Gradient of the cross-entropy whose label entry is minus the sum of the other entries.
+
+    ``p_y - 1`` is minus the probability of all other classes. Added up from the small numbers
+    themselves, it keeps the digits that the subtraction loses.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, the shape of `x` without its class axis.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        The gradient of each sample's own loss: shape and floating-point dtype of `x`. nan where
+        `softmax_shifted` is nan; 0 for one class; empty for no samples.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` of the right shape.
+    """
+    x, labels, axis = _as_samples(x, labels, axis)
+    xp = array_namespace(x)
+    p = softmax_shifted(x, axis)
+    at_label = one_hot(labels, x, axis) == 1
+    others = xp.where(at_label, xp.zeros_like(p), p)
+    return xp.where(at_label, -xp.sum(others, axis=axis, keepdims=True), p)
+
+
+def _as_samples(x, labels, axis):
+    """Check the three arguments together and return them with a non-negative class axis."""
+    x, _, _ = as_logits(x, axis)
+    return x, check_labels(labels, x, axis), class_axis(axis, x.ndim)
