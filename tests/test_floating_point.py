@@ -75,6 +75,11 @@ def test_a_format_is_found_by_name_dtype_or_array(given):
     assert format_of(given) is BF16
 
 
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_a_format_is_found_by_the_scalar_type_of_the_library(fmt):
+    assert format_of(fmt.dtype.type) is fmt
+
+
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16", "float8_e4m3fn"])
 def test_a_format_is_found_by_its_pytorch_type(name):
     torch = pytest.importorskip("torch")

@@ -43,7 +43,9 @@ def test_naive_overflows_where_exp_does_and_shifted_does_not(fmt):
     assert np.max(ulp_error(softmax_shifted(x), softmax_exact(x, dtype=FP64))) <= 20
 
 
-@pytest.mark.parametrize(("top", "dtype"), [(88.7, np.float32), (709.7, np.float64), (11, np.float16)])
+@pytest.mark.parametrize(
+    ("top", "dtype"), [(88.7, np.float32), (709.7, np.float64), (11, np.float16)]
+)
 def test_naive_returns_silent_zeros_where_only_the_sum_overflows(top, dtype):
     with np.errstate(over="ignore"):
         p = softmax_naive(np.array([top, top], dtype))
@@ -135,7 +137,9 @@ def test_integers_do_not_wrap_around(softmax, x):
 @pytest.mark.parametrize("softmax", ALL)
 def test_probabilities_sum_to_one_over_the_axes_that_are_named(softmax, axis):
     x = np.random.default_rng(0).normal(size=(2, 3, 4))
-    np.testing.assert_allclose(softmax(x, axis=axis).sum(axis=axis), 1, rtol=64 * FP64.unit_roundoff)
+    np.testing.assert_allclose(
+        softmax(x, axis=axis).sum(axis=axis), 1, rtol=64 * FP64.unit_roundoff
+    )
     exact = softmax_exact(x, axis=axis)
     assert np.max(ulp_error(softmax(x, axis=axis), exact)) <= 32
 

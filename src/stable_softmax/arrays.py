@@ -89,14 +89,16 @@ def check_labels(labels, x, axis=-1):
     expected = tuple(x.shape[:axis]) + tuple(x.shape[axis + 1 :])
     if tuple(labels.shape) != expected:
         raise ValueError(
-            f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with classes "
-            f"along axis {axis}: labels must have shape {expected}"
+            f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with "
+            f"classes along axis {axis}: labels must have shape {expected}"
         )
     n = x.shape[axis]
     labels = xp.astype(labels, xp.int64)
     wrong = labels[(labels < 0) | (labels >= n)]
     if wrong.shape[0]:
-        raise ValueError(f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {int(wrong[0])}")
+        raise ValueError(
+            f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {int(wrong[0])}"
+        )
     return labels
 
 
@@ -113,9 +115,13 @@ def class_axis(axis, ndim):
     try:
         axis = operator.index(axis)
     except TypeError:
-        raise TypeError(f"axis must be one int, because labels index one axis; got {axis!r}") from None
+        raise TypeError(
+            f"axis must be one int, because labels index one axis; got {axis!r}"
+        ) from None
     if ndim == 0:
-        raise np.exceptions.AxisError("x is a scalar: cross-entropy needs at least one axis of classes")
+        raise np.exceptions.AxisError(
+            "x is a scalar: cross-entropy needs at least one axis of classes"
+        )
     return _as_axes(axis, ndim)[0]
 
 
@@ -183,7 +189,7 @@ def _as_axes(axis, ndim):
     for a in axes:
         if not -max(ndim, 1) <= a < max(ndim, 1):
             raise np.exceptions.AxisError(
-                f"axis {a} does not exist: x has {ndim} dimension(s); count from 0 or, from the end, from -1"
+                f"axis {a} does not exist: x has {ndim} dimension(s); count from 0, or back from -1"
             )
     if ndim == 0:
         return ()

@@ -47,7 +47,7 @@ def cross_entropy_two_step(x, labels, axis=-1):
     """Cross-entropy from a correct softmax: -log(p_y), logarithm after softmax.
 
     The loss is right until p_y becomes subnormal, and inf when it underflows; under autograd the
-    gradient is already inf and nan before that.
+    gradient is no longer finite before that.
 
     Parameters
     ----------
@@ -95,8 +95,8 @@ def cross_entropy_epsilon(x, labels, axis=-1, epsilon=1e-7):
     -------
     array
         One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
-        +inf, or only -inf; 0 for one class; empty for no samples.
+        ``-log(epsilon)`` where the label's logit is -inf and another is finite; nan where a row
+        holds nan or +inf, or only -inf; about 0 for one class; empty for no samples.
 
     Raises
     ------
@@ -128,8 +128,8 @@ def cross_entropy_clamped(x, labels, axis=-1, epsilon=1e-7):
     -------
     array
         One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
-        +inf, or only -inf; 0 for one class; empty for no samples.
+        ``-log(epsilon)`` where the label's logit is -inf and another is finite; nan where a row
+        holds nan or +inf, or only -inf; about 0 for one class; empty for no samples.
 
     Raises
     ------
@@ -206,7 +206,7 @@ def cross_entropy_shifted(x, labels, axis=-1):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, section 3.
+    Blanchard, Higham & Higham 2021.
     """
     x, labels, axis = _as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_shifted(x, axis), labels, axis)
@@ -241,11 +241,10 @@ def cross_entropy_log1p(x, labels, axis=-1):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, section 4; PyTorch issue 113708 (open).
+    Blanchard, Higham & Higham 2021; PyTorch issue 113708 (open).
     """
     x, labels, axis = _as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_log1p(x, axis), labels, axis)
-
 
 
 def cross_entropy_gradient_shifted(x, labels, axis=-1):

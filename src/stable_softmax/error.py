@@ -42,7 +42,7 @@ def ulp_error(computed, reference, dtype=None):
 
 
 def relative_error(computed, reference):
-    """Relative error |computed - reference| / |reference|.
+    """Relative error ``|computed - reference| / |reference|``.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def relative_error(computed, reference):
 
 
 def absolute_error(computed, reference):
-    """Absolute error |computed - reference|.
+    """Absolute error ``|computed - reference|``.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def absolute_error(computed, reference):
 
 
 def accurate_digits(computed, reference):
-    """Number of correct decimal digits, ``-log10`` of the relative error.
+    """Count the correct decimal digits, ``-log10`` of the relative error.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def softmax_bound_naive(n):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, theorem for algorithm 3.1 (norm-wise, sequential sum).
+    Blanchard, Higham & Higham 2021: ``n + 3`` (norm-wise, for a sequential sum).
     """
     return np.asarray(n) + 3
 

@@ -114,12 +114,14 @@ def format_of(x):
         return x
     if isinstance(x, str) and x in FORMATS:
         return FORMATS[x]
-    dtype = getattr(x, "dtype", x)
+    dtype = x if isinstance(x, type) else getattr(x, "dtype", x)  # np.float64.dtype is no dtype
     torch_name = str(dtype).removeprefix("torch.")
     name = torch_name if torch_name in _BY_DTYPE_NAME else _numpy_name(dtype)
     if name not in _BY_DTYPE_NAME:
         known = ", ".join(FORMATS)
-        raise TypeError(f"{dtype!r} is not a floating-point format of this book; use one of {known}")
+        raise TypeError(
+            f"{dtype!r} is not a floating-point format of this book; use one of {known}"
+        )
     return _BY_DTYPE_NAME[name]
 
 

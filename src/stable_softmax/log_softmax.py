@@ -6,6 +6,7 @@ from .arrays import as_logits
 from .logsumexp import logsumexp_log1p, logsumexp_naive, logsumexp_shifted
 from .softmax import softmax_naive, softmax_shifted
 
+
 def log_softmax_naive(x, axis=-1):
     """Logarithm of the naive softmax: log(exp(x) / sum(exp(x))).
 
@@ -149,7 +150,7 @@ def log_softmax_from_logsumexp(x, axis=-1):
     TypeError, ValueError
         See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
     """
-    x, axis, xp = as_logits(x, axis)
+    x, axis, _ = as_logits(x, axis)
     return x - logsumexp_shifted(x, axis=axis, keepdims=True)
 
 
@@ -177,7 +178,7 @@ def log_softmax_shifted(x, axis=-1):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, section 3.
+    Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     z = x - xp.max(x, axis=axis, keepdims=True)
@@ -208,7 +209,7 @@ def log_softmax_log1p(x, axis=-1):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, section 4; SciPy issue 19521 (open: SciPy returns 0 there).
+    Blanchard, Higham & Higham 2021; SciPy issue 19521 (open: SciPy returns 0 there).
     """
     x, axis, xp = as_logits(x, axis)
     z = x - xp.max(x, axis=axis, keepdims=True)

@@ -29,7 +29,7 @@ def logsumexp_naive(x, axis=-1, keepdims=False):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, equation 1.1.
+    Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     return xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=keepdims))
@@ -60,7 +60,7 @@ def logsumexp_shifted(x, axis=-1, keepdims=False):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, algorithm 3.1.
+    Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     m = _finite_max(x, axis, xp)
@@ -96,7 +96,7 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, algorithm 4.1 (one maximum); SciPy pull request 21597 (ties).
+    Blanchard, Higham & Higham 2021 (one maximum); SciPy pull request 21597 (ties).
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)

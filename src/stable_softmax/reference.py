@@ -286,7 +286,9 @@ def _per_class(x, axis, dtype, balls_of, if_infinite):
 
 
 def _exp_of_special(balls_of, row, fmt):
-    return [{math.inf: math.inf if fmt.has_infinity else math.nan, -math.inf: 0.0}.get(row[0], math.nan)]
+    return [
+        {math.inf: math.inf if fmt.has_infinity else math.nan, -math.inf: 0.0}.get(row[0], math.nan)
+    ]
 
 
 def _logsumexp_of_special(balls_of, row, fmt):
@@ -319,4 +321,3 @@ def _to_numpy(x):
 def _array(rows, fmt):
     """Return the results in the format's dtype; TF32 numbers are stored in float32."""
     return np.array(rows, dtype=np.float64).astype(fmt.dtype or np.float32)
-

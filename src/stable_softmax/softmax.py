@@ -66,7 +66,7 @@ def softmax_shifted(x, axis=-1):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, algorithm 3.2.
+    Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
@@ -100,7 +100,7 @@ def softmax_from_logsumexp(x, axis=-1):
 
     References
     ----------
-    Blanchard, Higham & Higham 2021, section 3 ("division-free").
+    Blanchard, Higham & Higham 2021 ("division-free").
     """
     x, axis, xp = as_logits(x, axis)
     return xp.exp(x - logsumexp_shifted(x, axis=axis, keepdims=True))

@@ -65,7 +65,9 @@ class Report:
         width = max((len(name) for name in self.reasons), default=0)
         lines = [f"{self.title}: {passed} of {count} checks passed"]
         for name, reason in self.reasons.items():
-            lines.append(f"  {'FAIL' if reason else 'ok  '}  {name:<{width}}  {reason or ''}".rstrip())
+            lines.append(
+                f"  {'FAIL' if reason else 'ok  '}  {name:<{width}}  {reason or ''}".rstrip()
+            )
         return "\n".join(lines)
 
 
@@ -122,7 +124,11 @@ def _failure(function, case):
 
 def _same(left, right):
     if isinstance(left, np.ndarray):
-        return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=left.dtype.kind == "f")
+        return left.dtype == right.dtype and np.array_equal(
+            left, right, equal_nan=left.dtype.kind == "f"
+        )
+    if isinstance(left, list | tuple):
+        return len(left) == len(right) and all(map(_same, left, right))
     return callable(left) or left == right
 
 
