@@ -1,0 +1,54 @@
+# The two commands are "make book" and "make test"; "make" alone lists all.
+# Everything that is made goes into .venv/ and _build/; outside, only pip's own cache is written.
+.DEFAULT_GOAL := help
+.PHONY: help book test serve notebooks clean
+PORT = 8000
+BIN = .venv/bin
+
+# Settings and caches of Jupyter, IPython and Matplotlib stay here, and those of the user stay out.
+export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/var/jupyter
+export JUPYTER_DATA_DIR = $(CURDIR)/.venv/var/jupyter
+export IPYTHONDIR = $(CURDIR)/.venv/var/ipython
+export MPLCONFIGDIR = $(CURDIR)/.venv/var/matplotlib
+
+# The first Python that is new enough and can make an environment; choose one by "make book PYTHON=...".
+FITS = -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1
+PYTHON = $(shell for p in python3 python3.12 python3.11 python3.13 python3.14; do \
+	$$p $(FITS) && echo $$p && break; done)
+define NO_PYTHON
+This book needs Python 3.11 or newer with its venv module: install it from\
+ https://www.python.org/downloads/ (on Debian or Ubuntu: sudo apt install python3-venv;\
+ on macOS: brew install python@3.12) and repeat the command,\
+ or name one that is installed: make book PYTHON=/path/to/python3.12
+endef
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1: /p' Makefile
+
+book: .venv/ready ## execute the chapters and build the site, warnings are errors
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@echo "The book is ready: open _build/html/index.html, or run: make serve"
+
+test: .venv/ready ## check the style of the code and run every test
+	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/python -m pytest --basetemp=_build/pytest
+
+serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+notebooks: .venv/ready ## open the chapters as notebooks in JupyterLab
+	$(BIN)/jupytext-config set-default-viewer markdown >/dev/null
+	$(BIN)/jupyter-lab --LabApp.default_url=/lab/tree/book
+
+clean: ## remove all that is generated, the environment included
+	rm -rf .venv _build .hypothesis .pytest_cache .ruff_cache src/*.egg-info
+	find src tests book -name __pycache__ -prune -exec rm -rf {} +
+
+# The environment: made once, and brought up to date when the requirements change.
+.venv/ready: requirements.txt pyproject.toml
+	@"$(PYTHON)" $(FITS) || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	$(BIN)/python $(FITS) || "$(PYTHON)" -m venv --clear .venv
+	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
+	mkdir -p .venv/etc/ipython # else each kernel warns that its local connection is not encrypted
+	echo 'c.IPKernelApp.log_level = "ERROR"' >.venv/etc/ipython/ipython_kernel_config.py
+	touch $@
