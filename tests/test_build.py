@@ -1,0 +1,171 @@
+"""The built site: nothing stale, nothing executed in vain, no warning, no broken link."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+FLAGS = re.search(r"jupyter-book build (.+)", (ROOT / "Makefile").read_text())[1].split()
+SITE = ROOT / "_build" / "html"
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
+
+
+def build(folder, **environment):
+    """Build a book with the flags of `make book`, and return its exit code and its output."""
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build"]
+    done = subprocess.run(
+        [*command, *FLAGS],
+        cwd=folder,
+        env=os.environ | {"PYTHONWARNINGS": "", "NO_COLOR": "1"} | environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=1200,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+# A tiny book
+
+
+@pytest.fixture
+def tiny_book(tmp_path):
+    """A book of one page that prints what a function in src returns and counts its runs."""
+    shutil.copytree(ROOT / "book" / "_ext", tmp_path / "book" / "_ext")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "tiny_module.py").write_text("def answer():\n    return 'first'\n")
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
+    (tmp_path / "_config.yml").write_text(
+        """
+title: Tiny
+execute: {execute_notebooks: cache}
+sphinx:
+  local_extensions: {exec_cache: book/_ext, warn_again: book/_ext, whole_lines: book/_ext}
+  config: {nb_execution_raise_on_error: true, nb_merge_streams: true}
+"""
+    )
+    write_page(tmp_path)
+    return tmp_path
+
+
+def write_page(book, text="Text."):
+    header = (ROOT / "index.md").read_text().split("---\n")[1]
+    (book / "index.md").write_text(
+        f"---\n{header}---\n# Tiny\n\n{text}\n\n```{{code-cell}} ipython3\n"
+        "import time\n"
+        "from tiny_module import answer\n"
+        "open('runs', 'a').write('x')\n"
+        "print('It says', answer(), end='', flush=True)\n"
+        "time.sleep(0.5)  # the kernel sends the first piece meanwhile\n"
+        "print(', in one line.')\n```\n"
+    )
+
+
+def build_tiny(book):
+    """Build, and return what the page says, how often it has run by now, and the exit code."""
+    code, log = build(book, PYTHONPATH=str(book / "src"))
+    page = (book / "_build" / "html" / "index.html").read_text()
+    said = re.search(r"It says (\w+)", page)
+    runs = sum(len(path.read_text()) for path in book.rglob("runs"))
+    return said and said[1], runs, code, log
+
+
+def test_an_edited_function_shows_its_new_output_and_nothing_runs_without_need(tiny_book):
+    said, runs, code, log = build_tiny(tiny_book)
+    assert (said, runs, code) == ("first", 1, 0), log
+    said, runs, code, log = build_tiny(tiny_book)
+    assert (said, runs, code) == ("first", 1, 0), f"nothing had changed\n{log}"
+    write_page(tiny_book, "Other text.")
+    said, runs, code, log = build_tiny(tiny_book)
+    assert (said, runs, code) == ("first", 1, 0), f"text is no reason to run a page\n{log}"
+
+    module = tiny_book / "src" / "tiny_module.py"
+    module.write_text(module.read_text().replace("first", "second"))
+    said, runs, code, log = build_tiny(tiny_book)
+    assert (said, runs, code) == ("second", 2, 0), f"the page is stale\n{log}"
+    module.write_text(module.read_text().replace("second", "first"))
+    said, runs, code, log = build_tiny(tiny_book)
+    assert (said, runs, code) == ("first", 2, 0), f"the way back is cached\n{log}"
+    assert len(list((tiny_book / "_build" / ".jupyter_cache").iterdir())) == 2
+
+
+def test_a_line_that_is_printed_in_pieces_stays_one_line(tiny_book):
+    assert build_tiny(tiny_book)[2] == 0
+    page = (tiny_book / "_build" / "html" / "index.html").read_text()
+    assert "It says first, in one line." in page
+
+
+def test_a_build_that_failed_fails_again_until_the_fault_is_mended(tiny_book):
+    write_page(tiny_book, "{unknown-role}`text`")
+    for attempt in ["first", "repeated"]:
+        *_, code, log = build_tiny(tiny_book)
+        assert code != 0 and "unknown-role" in log, f"the {attempt} build passed"
+    write_page(tiny_book, "Mended.")
+    *_, code, log = build_tiny(tiny_book)
+    assert code == 0, log
+
+
+# The real book
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The site, built as `make book` builds it, in the same folder, so with its cache."""
+    code, log = build(ROOT)
+    problems = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
+    return code, problems or log.splitlines()[-20:]
+
+
+def test_the_strict_build_has_no_warning(site):
+    code, problems = site
+    assert code == 0, "\n".join(problems)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_of_the_table_of_contents_is_built(site, page):
+    text = (SITE / f"{page}.html").read_text(encoding="utf-8")
+    assert "<h1>" in text and "Traceback (most recent call last)" not in text
+
+
+class Page(HTMLParser):
+    """The links of a page, and the anchors that one can link to."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.links, self.anchors = [], {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        for name, value in attributes:
+            if name in {"href", "src"}:
+                self.links.append(value or "")
+            elif name == "id" or (name == "name" and tag == "a"):
+                self.anchors.add(value)
+
+
+def test_every_link_inside_the_book_leads_somewhere(site):
+    files = [path for path in SITE.rglob("*.html") if "_static" not in path.parts]
+    pages = {path.resolve(): Page(path) for path in files}
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            found = target.exists()
+            if found and target in pages and parts.fragment:
+                found = unquote(parts.fragment) in pages[target].anchors
+            if not found:
+                broken.append(f"{path.relative_to(SITE.resolve())}: {link}")
+    assert len(pages) >= len(PAGES)
+    assert not broken, "\n".join(sorted(set(broken)))
