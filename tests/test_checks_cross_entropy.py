@@ -1,0 +1,115 @@
+"""The exercise checks of the chapter cross_entropy: right answers pass, wrong ones say why not."""
+
+import numpy as np
+import pytest
+
+from stable_softmax import (
+    cross_entropy_epsilon,
+    cross_entropy_from_logsumexp,
+    cross_entropy_gradient_complement,
+    cross_entropy_gradient_shifted,
+    cross_entropy_log1p,
+    cross_entropy_shifted,
+    cross_entropy_two_step,
+)
+from stable_softmax.checks import check_derivative, check_loss_from_logits, check_loss_gradient
+
+
+def starter_loss(x, label):
+    e = np.exp(x - np.max(x))
+    return -np.log(e[label] / np.sum(e))
+
+
+def starter_gradient(x, label):
+    e = np.exp(x - np.max(x))
+    p = e / np.sum(e)
+    p[label] = p[label] - 1
+    return p
+
+
+def starter_derivative(f, x):
+    h = 1e-12
+    return (f(x + h) - f(x)) / h
+
+
+@pytest.mark.parametrize("loss", [cross_entropy_shifted, cross_entropy_log1p])
+def test_losses_from_logits_pass(loss):
+    assert check_loss_from_logits(loss)
+
+
+@pytest.mark.parametrize("loss", [starter_loss, cross_entropy_two_step])
+def test_the_logarithm_of_a_softmax_fails_on_wrong_samples(loss):
+    report = check_loss_from_logits(loss)
+    failed = {name for name, reason in report.reasons.items() if reason}
+    assert failed >= {"a wrong sample (gap 100, float32)", "a very wrong sample (gap 2000)"}
+    assert "divide by zero" in report.reasons["a very wrong sample (gap 2000)"]
+
+
+def test_epsilon_fails_on_the_very_wrong_sample_without_a_warning():
+    report = check_loss_from_logits(cross_entropy_epsilon)
+    assert report.reasons["a very wrong sample (gap 2000)"].startswith("got 16.1181, expected 2000")
+
+
+def test_the_bad_order_fails_at_a_large_offset():
+    report = check_loss_from_logits(cross_entropy_from_logsumexp)
+    failed = {name for name, reason in report.reasons.items() if reason}
+    assert {"a large offset (1e8, float32)", "a large offset (1e12)"} <= failed
+
+
+def test_the_complement_passes():
+    assert check_loss_gradient(cross_entropy_gradient_complement)
+
+
+@pytest.mark.parametrize("gradient", [starter_gradient, cross_entropy_gradient_shifted])
+def test_p_minus_y_fails_on_sure_samples_only(gradient):
+    report = check_loss_gradient(gradient)
+    failed = {name for name, reason in report.reasons.items() if reason}
+    assert failed == {
+        "a sure sample (gap 10, float32)",
+        "a sure sample (gap 17, float32)",
+        "a sure sample (gap 40)",
+    }
+    assert report.reasons["a sure sample (gap 17, float32)"].startswith("got 0 at (0,)")
+
+
+def test_the_diagonal_alone_is_no_gradient():
+    def diagonal(x, label):
+        gradient = cross_entropy_gradient_complement(x, label)
+        return np.where(np.arange(x.size) == label, gradient, 0)
+
+    assert not check_loss_gradient(diagonal)
+
+
+def test_a_gradient_that_overwrites_the_logits_is_reported():
+    def in_place(x, label):
+        x -= np.max(x)
+        return cross_entropy_gradient_complement(x, label)
+
+    reasons = check_loss_gradient(in_place).reasons
+    assert reasons["an ordinary sample"] == "the argument was changed"
+
+
+@pytest.mark.parametrize("step", [1e-6, 5e-6, 1e-5])
+def test_a_central_difference_with_a_good_step_passes(step):
+    assert check_derivative(lambda f, x: (f(x + step) - f(x - step)) / (2 * step))
+
+
+def test_the_starter_of_the_derivative_loses_more_than_five_digits():
+    report = check_derivative(starter_derivative)
+    assert not report
+    assert "relative error" in report.reasons["exp at 1"]
+
+
+@pytest.mark.parametrize("step", [1e-12, 1e-10, 1e-3])
+def test_a_central_difference_with_a_bad_step_fails(step):
+    assert not check_derivative(lambda f, x: (f(x + step) - f(x - step)) / (2 * step))
+
+
+def test_a_one_sided_difference_fails_with_its_best_step():
+    report = check_derivative(lambda f, x: (f(x + 1e-8) - f(x)) / 1e-8)
+    assert not report
+
+
+def test_a_derivative_of_the_wrong_shape_or_none_is_reported():
+    assert check_derivative(lambda f, x: None).reasons["exp at 1"] == "nothing was returned"
+    assert check_derivative(lambda f, x: np.zeros(2)).reasons["exp at 1"].startswith("shape (2,)")
