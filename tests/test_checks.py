@@ -1,5 +1,8 @@
 """The engine of the exercise checks; each chapter's checks have a test file of their own."""
 
+import importlib
+import pkgutil
+
 import numpy as np
 import pytest
 
@@ -75,6 +78,13 @@ def test_the_arguments_of_a_case_survive_an_answer_that_overwrites_them():
     np.testing.assert_array_equal(X, [1, 2])
 
 
+def test_arrays_inside_of_lists_are_compared_as_well():
+    parameters = [(np.array([1.0, 2.0]), np.zeros(1))]
+    case = Case("case", (parameters,), [0.0])
+    assert reason(lambda layers: layers[0][1], case) is None
+    assert reason(lambda layers: overwrites(layers[0][0])[:1], case) == "the argument was changed"
+
+
 def test_calling_the_answer_instead_of_giving_it_is_explained():
     with pytest.raises(TypeError, match="give the function itself"):
         check_cases(softmax_shifted([1.0]), CASES)
@@ -84,6 +94,10 @@ def test_an_empty_report_has_not_passed():
     assert not check_cases(softmax_shifted, [])
 
 
-def test_the_checks_of_the_chapters_are_documented_and_reachable():
-    names = [name for name in checks.__all__ if name.startswith("check_")]
-    assert all(getattr(checks, name).__doc__ for name in names)
+def test_every_check_of_a_chapter_is_documented_and_reachable():
+    modules = [module for _, module, _ in pkgutil.iter_modules(checks.__path__)]
+    for module in modules:
+        found = vars(importlib.import_module(f"stable_softmax.checks.{module}"))
+        for name in (n for n in found if n.startswith("check_")):
+            assert getattr(checks, name) is found[name], f"import {name} in checks/__init__.py"
+            assert found[name].__doc__
