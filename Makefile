@@ -31,7 +31,7 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 
 test: .venv/ready ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
-	$(BIN)/python -m pytest --basetemp=_build/pytest
+	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
