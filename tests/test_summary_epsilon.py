@@ -24,13 +24,14 @@ from stable_softmax.recovery import autograd_gradient, samples_behind, steps_to_
 @pytest.mark.parametrize("fmt", [FP64, FP32], ids=str)
 def test_epsilon_makes_unlikely_classes_equal_and_the_sure_class_positive(fmt):
     """Adding ε inside the logarithm gives all classes far below ε the same log-probability, log ε,
-    and the sure class a positive one.
+    and, unless 1 + ε rounds to 1, the sure class a positive one.
     """
     y = log_softmax_epsilon(np.array([1000, 960, 800, 0], fmt.dtype))
     # p = exp(-40) adds 4e-11 of itself to epsilon: nothing in float32; and one rounding of log
     tolerance = 2 + 1e-10 / fmt.unit_roundoff
     assert np.all(ulp_error(y[1:], np.log(np.float64(fmt.dtype.type(1e-7))), fmt) <= tolerance)
     assert y[0] > 0
+    assert log_softmax_epsilon(np.array([1000, 0], FP16.dtype))[0] == 0  # 1 + 1e-7 rounds to 1
     assert log_softmax_clamped(np.array([1000, 0], fmt.dtype))[0] == 0
 
 
@@ -83,8 +84,8 @@ def test_a_smaller_epsilon_only_moves_the_cliff():
 
 @pytest.mark.parametrize("fmt", [FP64, FP32, FP16], ids=str)
 def test_log_softmax_from_the_logits_needs_no_constant(fmt):
-    """Log-softmax from the logits needs no constant: it is finite and accurate wherever the
-    differences of the logits are finite.
+    """Log-softmax from the logits needs no constant: it is finite wherever the differences of the
+    logits are, and loses digits only next to 0, for a sure class.
     """
     x = np.array([fmt.largest / 2, 0, -fmt.largest / 4, -fmt.largest / 2], fmt.dtype)
     for row in (x, np.array([1000, 960, 800, 0], fmt.dtype)):

@@ -30,7 +30,7 @@ def test_log_sum_exp_moves_with_a_common_offset():
 def test_the_shifted_form_is_finite_and_between_its_bounds(f, scale):
     """
     The shifted form is finite for finite logits, and its result lies between `max(x)` and
-    `max(x) + log(n)`.
+    `max(x) + log(n)`, up to rounding.
     """
     x = scale * np.random.default_rng(0).normal(size=(500, 10))
     m, lse = np.max(x, axis=-1), f(x)

@@ -58,8 +58,8 @@ def test_cross_entropy_is_nll_after_log_softmax_and_expects_logits():
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])
 def test_exp_of_log_softmax_differs_from_softmax_in_its_last_bits(dtype):
-    """`exp(log_softmax(x))` and `softmax(x)` differ in their last bits in about a third of the
-    entries for two classes and in more than half for ten."""
+    """For normal random logits, `exp(log_softmax(x))` and `softmax(x)` differ in their last bits in
+    about a third of the entries for two classes and in more than half for ten."""
     for n, low, high in [(2, 0.2, 0.45), (10, 0.5, 0.8)]:
         logits = np.random.default_rng(0).normal(size=(2000, n))
         x = torch.tensor(logits).to(getattr(torch, dtype))

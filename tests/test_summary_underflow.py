@@ -90,8 +90,9 @@ def test_the_printed_zones_of_float32_are_those():
 
 @NUMPY
 def test_after_the_shift_a_zero_belongs_to_a_probability_that_rounds_to_zero(fmt):
-    """After the shift the sum is at least 1, and an exponential that is rounded to 0 belongs to a
-    probability that rounds to 0."""
+    """After the shift the sum is at least 1, and an exponential that is rounded to 0
+    belongs, up to the rounding of x - m, to a probability that rounds to 0.
+    """
     depth = int(-1.2 * fmt.exp_range[2])
     # Whole numbers: the difference x - m is exact, so that only the exponential is rounded.
     x = np.random.default_rng(0).integers(-depth, 0, (300, 10)).astype(fmt.dtype)
