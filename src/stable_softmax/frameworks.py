@@ -184,7 +184,8 @@ def gluon_loss(x, labels, sample_weight=None, **options):
         Where MXNet is not installed.
     """
     mx = import_mxnet()
-    arrays = [x, labels] if sample_weight is None else [x, labels, sample_weight]
+    weights = [] if sample_weight is None else [sample_weight]
+    arrays = [x, labels, *weights]
     loss = mx.gluon.loss.SoftmaxCrossEntropyLoss(**options)
     return loss(*map(mx.nd.array, arrays)).asnumpy()
 

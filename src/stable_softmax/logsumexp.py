@@ -103,7 +103,8 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     at_max = x == m
     k = xp.sum(xp.astype(at_max, x.dtype), axis=axis, keepdims=True)
     e = xp.exp(x - _finite_max(x, axis, xp))
-    rest = xp.sum(xp.where(at_max, xp.zeros_like(e), e), axis=axis, keepdims=True)
+    smaller = xp.where(at_max, xp.zeros_like(e), e)
+    rest = xp.sum(smaller, axis=axis, keepdims=True)
     return _drop(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims, xp)
 
 

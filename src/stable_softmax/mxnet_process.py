@@ -45,7 +45,8 @@ def run_in_subprocess(code, *arguments, **environment):
         If the process failed; with what it wrote to stderr.
     """
     package = str(Path(__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+    inherited = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join(filter(None, [package, inherited]))
     result = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         env=os.environ | {"PYTHONPATH": path} | environment,
@@ -55,7 +56,8 @@ def run_in_subprocess(code, *arguments, **environment):
         check=False,
     )
     if result.returncode:
-        raise RuntimeError(f"the process ended with code {result.returncode}:\n{result.stderr}")
+        status = result.returncode
+        raise RuntimeError(f"the process ended with code {status}:\n{result.stderr}")
     return result.stdout
 
 
