@@ -237,6 +237,15 @@ def test_a_row_of_the_wrong_length_is_refused():
         show_table(["a", "b"], [[1]])
 
 
+def test_panels_that_share_an_axis_name_its_unit_once():
+    left, right = new_axes("x", width="wide", cols=2, sharey=True)
+    apart, other = new_axes("x", width="wide", cols=2)
+    for ax in (left, right, apart, other):
+        plot_error([1, 2], [1, 2], label="a", role="stable", ax=ax)
+    texts = [ax.get_ylabel() for ax in (left, right, apart, other)]
+    assert texts == ["error (ulp)", "", "error (ulp)", "error (ulp)"]
+
+
 def test_a_progress_bar_yields_its_items_and_ends_without_a_time(capsys):
     assert list(show_progress(["a", "b", "c"], "letters")) == ["a", "b", "c"]
     last = capsys.readouterr().out.strip().rsplit("\r", 1)[-1]

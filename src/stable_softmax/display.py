@@ -143,7 +143,9 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
     errors = np.abs(np.asarray(errors, dtype=float))
     text, default_floor = _ERROR_AXIS[unit]
     ax = new_axes(xlabel, text) if ax is None else ax
-    ax.set_ylabel(ax.get_ylabel() or text)
+    shared = len(ax.get_shared_y_axes().get_siblings(ax)) > 1
+    if not ax.get_ylabel() and (ax.get_subplotspec().is_first_col() or not shared):
+        ax.set_ylabel(text)
     if ax.get_yscale() != "symlog":
         ax.set_yscale("symlog", linthresh=floor or default_floor, linscale=0.5)
         ax.yaxis.set_major_locator(_ErrorTicks())
