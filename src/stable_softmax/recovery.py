@@ -4,7 +4,11 @@ The experiment has no network. It asks only how a loss pulls at a sample that it
 so two losses with the same minimum can be compared by the number of steps they take.
 """
 
+import functools
+
 import numpy as np
+
+from .training import loss_and_gradient
 
 
 def samples_behind(gap, dtype=np.float32):
@@ -46,16 +50,10 @@ def autograd_gradient(loss, **options):
     Raises
     ------
     ImportError
-        Where PyTorch is not installed.
+        When the gradient is asked for where PyTorch is not installed.
     """
-    import torch
-
-    def gradient(x, labels):
-        x = torch.tensor(x, requires_grad=True)
-        loss(x, torch.tensor(labels), **options).sum().backward()
-        return x.grad.numpy()
-
-    return gradient
+    loss = functools.partial(loss, **options)
+    return lambda x, labels: loss_and_gradient(loss, x, labels)[1]
 
 
 def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=np.float64):
