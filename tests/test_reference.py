@@ -5,6 +5,7 @@ import pytest
 from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN
 
 from stable_softmax import (
+    E4M3,
     FP16,
     FP32,
     FP64,
@@ -239,3 +240,22 @@ def test_the_gradient_keeps_the_argument():
     x = np.array([[40.0, 0.0]])
     cross_entropy_gradient_exact(x, [0])
     np.testing.assert_array_equal(x, [[40.0, 0.0]])
+
+
+@pytest.mark.parametrize(
+    ("row", "below", "fmt"),
+    [([2.0**52, -0.5], -(2.0**52) - 1, FP64), ([1.0, -(2.0**24) - 2], -(2.0**24) - 4, FP32)],
+)
+def test_a_tie_is_decided_by_a_term_of_millions_of_bits(row, below, fmt):
+    # x - m is the middle of two numbers; exp(x - m), some 2**-20000000, moves log p below it
+    np.testing.assert_array_equal(log_softmax_exact(row, dtype=fmt), [0, below])
+    assert cross_entropy_exact(row, 1, dtype=fmt) == -below
+    assert logsumexp_exact(row) == row[0]
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_the_exact_loss_has_the_format_of_the_logits(fmt):
+    loss = cross_entropy_exact(np.zeros((2, 3), fmt.dtype), [0, 1])
+    assert loss.dtype == fmt.dtype
+    sure = cross_entropy_exact(np.array([[0.0, -np.inf]], fmt.dtype), [0]).astype(float)
+    assert not np.signbit(sure).any() or fmt is E4M3  # which has no infinity

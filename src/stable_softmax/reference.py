@@ -20,6 +20,7 @@ from .arrays import as_logits, check_labels, class_axis
 from .floating_point import format_of
 
 _START_BITS, _MOST_BITS = 96, 1 << 17
+_LEAST_LOG_BITS = 4000
 
 
 def exp_exact(x, dtype=None):
@@ -147,7 +148,8 @@ def cross_entropy_exact(x, labels, axis=-1, dtype=None):
     labels = np.asarray(check_labels(labels, x, axis))
     losses = -log_softmax_exact(x, axis, dtype)
     axis = class_axis(axis, losses.ndim)
-    return np.take_along_axis(losses, np.expand_dims(labels, axis), axis).squeeze(axis) + 0.0
+    picked = np.take_along_axis(losses, np.expand_dims(labels, axis), axis).squeeze(axis)
+    return picked + losses.dtype.type(0)  # no -0.0
 
 
 def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
@@ -198,13 +200,32 @@ def _softmax_balls(row):
 
 def _log_softmax_balls(row):
     z, e, top = _shifted_terms(row)
-    log_sum = _rest(e, top).log1p()
+    log_sum = log_total(_rest(e, top))
     return [v - log_sum for v in z]
+
+
+def log_total(rest):
+    """Return the ball of log(1 + rest), or 2**-4000 where it is positive and still smaller.
+
+    Added to a difference of two float64 numbers, which has at most 2100 bits, every such number
+    has the same effect: it decides a tie. The true one may need millions of bits.
+
+    Parameters
+    ----------
+    rest : flint.arb
+        Not negative; exactly 0 if there is no second class.
+
+    Returns
+    -------
+    flint.arb
+    """
+    log_sum, least = rest.log1p(), arb(2) ** -_LEAST_LOG_BITS
+    return log_sum if log_sum == 0 or log_sum > least else least
 
 
 def _logsumexp_balls(row):
     _, e, top = _shifted_terms(row)
-    return [arb(row[top]) + _rest(e, top).log1p()]
+    return [arb(row[top]) + log_total(_rest(e, top))]
 
 
 def _complement_balls(row):
