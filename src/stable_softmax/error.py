@@ -9,7 +9,7 @@ import numpy as np
 from .floating_point import format_of, ulp
 
 
-def ulp_error(computed, reference, dtype=None):
+def ulp_error(computed, reference, dtype=None, remainder=0.0):
     """Error in units in the last place of the reference value.
 
     Parameters
@@ -20,25 +20,28 @@ def ulp_error(computed, reference, dtype=None):
         The exact values, in the format of `computed` or a longer one; broadcast against it.
     dtype : dtype, Format or str, optional
         The format whose ulp is the unit; default: that of `computed`.
+    remainder : array_like, optional
+        What the reference lacks to the exact value, in ulp: the second part of
+        `stable_softmax.sub_ulp.exact_parts`. By default the reference is taken as exact.
 
     Returns
     -------
     numpy.ndarray of float64
-        ``|computed - reference| / ulp(reference)``. Where the reference is 0 or subnormal, the
-        unit is the smallest subnormal. Two equal infinities, and two nans, give 0; an infinity
-        against anything else gives inf; a nan against a number gives nan.
+        ``|(computed - reference) / ulp(reference) - remainder|``. Where the reference is 0 or
+        subnormal, the unit is the smallest subnormal. Two equal infinities, and two nans, give 0;
+        an infinity against anything else gives inf; a nan against a number gives nan.
 
     Notes
     -----
     A correctly rounded result has an error of at most 0.5 against the exact value, and 0 against
-    a reference that is itself rounded to the format.
+    a reference that is itself rounded to the format (without a remainder).
     """
     computed = computed if hasattr(computed, "dtype") else np.asarray(computed, dtype=np.float64)
     fmt = format_of(computed if dtype is None else dtype)
     computed, reference = _as_float64(computed), _as_float64(reference)
     with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs(computed - reference) / ulp(reference, fmt)
-    return _mark_special(error, computed, reference)
+        error = np.abs((computed - reference) / ulp(reference, fmt) - remainder)
+    return _mark_special(error, computed, reference, if_equal=np.abs(remainder))
 
 
 def relative_error(computed, reference):
@@ -227,12 +230,12 @@ def _as_float64(x):
     return np.asarray(x).astype(np.float64)
 
 
-def _mark_special(error, computed, reference):
+def _mark_special(error, computed, reference, if_equal=0.0):
     """Set the error where a difference says nothing: equal infinities, and nans."""
     computed, reference = np.broadcast_arrays(computed, reference)
     both_nan = np.isnan(computed) & np.isnan(reference)
     one_nan = np.isnan(computed) ^ np.isnan(reference)
     infinite = np.isinf(computed) | np.isinf(reference)
     error = np.where(infinite, np.inf, error)
-    error = np.where((computed == reference) | both_nan, 0.0, error)
+    error = np.where(computed == reference, if_equal, np.where(both_nan, 0.0, error))
     return np.where(one_nan, np.nan, error)
