@@ -2,8 +2,17 @@ import sys
 
 import numpy as np
 import pytest
+from cases import MAIN_FORMATS
 
-from stable_softmax import FP32, cross_entropy_exact, log_softmax_exact, softmax_exact
+from stable_softmax import (
+    FP32,
+    FP64,
+    absolute_error,
+    cross_entropy_exact,
+    cross_entropy_gradient_exact,
+    log_softmax_exact,
+    softmax_exact,
+)
 from stable_softmax.frameworks import (
     available_frameworks,
     capped_losses,
@@ -134,3 +143,25 @@ def test_gluon_loss_takes_options_and_weights():
     # weights and products are rounded to float32
     weighted = gluon_loss(x, labels, weights)
     np.testing.assert_allclose(weighted, weights[:, 0] * plain, rtol=8 * FP32.unit_roundoff)
+
+
+@pytest.mark.parametrize("name", ["PyTorch", "MXNet"])
+def test_gradients_of_the_loss_come_from_the_library(name):
+    labels = np.arange(20) % 10
+    got = function_of(name, "cross_entropy_gradient")(X, labels)
+    exact = cross_entropy_gradient_exact(X, labels)
+    # the libraries form p - 1 at the label: 20 roundings of numbers of size one
+    assert np.max(absolute_error(got, exact)) <= 20 * FP64.unit_roundoff
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_results_keep_each_format_that_the_library_has(name, fmt):
+    function_of(name, "softmax")
+    library = available_frameworks()[name]
+    if fmt.name not in library.formats:
+        return
+    x, labels = X.astype(fmt.dtype), np.zeros(20, dtype=int)
+    for call, function in library.functions.items():
+        result = function(x, labels) if "entropy" in call else function(x)
+        assert result.dtype == fmt.dtype, call

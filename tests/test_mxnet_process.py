@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from stable_softmax import log_softmax_exact
-from stable_softmax.frameworks import is_installed, why_no_mxnet
+from stable_softmax.frameworks import available_frameworks, is_installed, why_no_mxnet
 from stable_softmax.mxnet_process import (
+    functions_in_fresh_mxnet,
+    functions_of_file,
     log_softmax_in_fresh_mxnet,
     log_softmax_of_file,
     parse_onednn_log,
@@ -52,6 +54,8 @@ def test_without_mxnet_the_reason_is_given(monkeypatch):
         log_softmax_in_fresh_mxnet([np.zeros(2)])
     with pytest.raises(ImportError, match="MXNet is not installed here"):
         trace_log_softmax(np.zeros(2))
+    with pytest.raises(ImportError, match="MXNet is not installed here"):
+        functions_in_fresh_mxnet([(np.zeros((1, 2)), np.zeros(1))])
 
 
 @needs_mxnet
@@ -85,3 +89,23 @@ def test_the_trace_names_a_kernel_of_onednn_or_none():
     np.testing.assert_allclose(y, -np.log(2), atol=1e-5)
     assert all(kernel.startswith("softmax, ") for kernel in kernels)
     assert trace_log_softmax(np.zeros((1, 2)))[1] == []  # float64 stays with MXNet
+
+
+@needs_mxnet
+def test_all_functions_of_several_batches_come_from_one_process(tmp_path):
+    x = np.random.default_rng(0).normal(size=(5, 4))
+    batches = [(x, np.arange(5) % 4), (x[:2].astype(np.float16), np.array([3, 0]))]
+    results = functions_in_fresh_mxnet(batches, MXNET_MKLDNN_ENABLED="0")
+    for (logits, labels), result in zip(batches, results, strict=True):
+        functions = available_frameworks()["MXNet"].functions
+        assert set(result) == set(functions)
+        assert {r.dtype for r in result.values()} == {logits.dtype}
+        np.testing.assert_allclose(
+            result["cross_entropy"], functions["cross_entropy"](logits, labels), rtol=1e-2
+        )
+    np.testing.assert_allclose(results[0]["log_softmax"], log_softmax_exact(x), rtol=1e-12)
+    source, target = tmp_path / "x.npz", tmp_path / "y.npz"  # the same in this process
+    np.savez(source, *batches[0])
+    functions_of_file(source, target)
+    with np.load(target) as arrays:
+        assert set(arrays) == {f"{name} 0" for name in results[0]}

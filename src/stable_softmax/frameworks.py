@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .floating_point import BF16
+
 
 @dataclass(frozen=True)
 class Framework:
@@ -26,14 +28,17 @@ class Framework:
         ``"SciPy"``, ``"PyTorch"`` or ``"MXNet"``.
     version : str
     functions : mapping of str to callable
-        ``softmax``, ``log_softmax``, ``logsumexp`` (x) and ``cross_entropy`` (x, labels), classes
-        along the last axis; a function that the library lacks is missing. Each takes and returns
-        NumPy arrays and keeps float64, float32 and float16.
+        ``softmax``, ``log_softmax``, ``logsumexp`` (x), ``cross_entropy`` and
+        ``cross_entropy_gradient`` (x, labels), classes along the last axis; a function that the
+        library lacks is missing. Each takes and returns NumPy arrays and keeps their dtype.
+    formats : tuple of str
+        The formats that the library computes in.
     """
 
     name: str
     version: str
     functions: Mapping[str, Callable]
+    formats: tuple = ("fp64", "fp32", "fp16")
 
 
 @functools.cache
@@ -132,17 +137,31 @@ def _torch():
     from torch.nn import functional
 
     def tensor(x):
-        return torch.tensor(np.asarray(x))  # a copy: the caller's array stays its own
+        x = np.asarray(x)
+        if x.dtype == BF16.dtype:  # unknown to PyTorch; float32 holds each bfloat16 number
+            return torch.tensor(x.astype(np.float32)).to(torch.bfloat16)
+        return torch.tensor(x)  # a copy: the caller's array stays its own
+
+    def array(t):
+        if t.dtype == torch.bfloat16:
+            return t.detach().float().numpy().astype(BF16.dtype)
+        return t.detach().numpy()
+
+    def gradient(x, labels):
+        x = tensor(x).requires_grad_()
+        functional.cross_entropy(x, tensor(labels), reduction="sum").backward()
+        return array(x.grad)
 
     functions = {
-        "softmax": lambda x: functional.softmax(tensor(x), dim=-1).numpy(),
-        "log_softmax": lambda x: functional.log_softmax(tensor(x), dim=-1).numpy(),
-        "logsumexp": lambda x: torch.logsumexp(tensor(x), dim=-1).numpy(),
-        "cross_entropy": lambda x, labels: functional.cross_entropy(
-            tensor(x), tensor(labels), reduction="none"
-        ).numpy(),
+        "softmax": lambda x: array(functional.softmax(tensor(x), dim=-1)),
+        "log_softmax": lambda x: array(functional.log_softmax(tensor(x), dim=-1)),
+        "logsumexp": lambda x: array(torch.logsumexp(tensor(x), dim=-1)),
+        "cross_entropy": lambda x, labels: array(
+            functional.cross_entropy(tensor(x), tensor(labels), reduction="none")
+        ),
+        "cross_entropy_gradient": gradient,
     }
-    return Framework("PyTorch", torch.__version__, functions)
+    return Framework("PyTorch", torch.__version__, functions, ("fp64", "fp32", "fp16", "bf16"))
 
 
 def _mxnet():
@@ -153,10 +172,20 @@ def _mxnet():
         return mx.nd.array(x, dtype=x.dtype)  # without dtype, float64 silently becomes float32
 
     loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+
+    def gradient(x, labels):
+        x = array(x)
+        x.attach_grad()
+        with mx.autograd.record():
+            losses = loss(x, array(labels))
+        losses.backward()  # of their sum
+        return x.grad.asnumpy()
+
     functions = {
         "softmax": lambda x: mx.nd.softmax(array(x), axis=-1).asnumpy(),
         "log_softmax": lambda x: mx.nd.log_softmax(array(x), axis=-1).asnumpy(),
         "cross_entropy": lambda x, labels: loss(array(x), array(labels)).asnumpy(),
+        "cross_entropy_gradient": gradient,
     }
     return Framework("MXNet", mx.__version__, functions)
 

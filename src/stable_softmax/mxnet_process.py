@@ -13,12 +13,17 @@ from pathlib import Path
 
 import numpy as np
 
-from .frameworks import import_mxnet, is_installed, why_no_mxnet
+from .frameworks import available_frameworks, import_mxnet, is_installed, why_no_mxnet
 
 _LOG_SOFTMAX = """
 import sys
 from stable_softmax.mxnet_process import log_softmax_of_file
 log_softmax_of_file(*sys.argv[1:])
+"""
+_FUNCTIONS = """
+import sys
+from stable_softmax.mxnet_process import functions_of_file
+functions_of_file(*sys.argv[1:])
 """
 
 
@@ -86,6 +91,41 @@ def log_softmax_in_fresh_mxnet(arrays, axis=-1, **environment):
     return _log_softmax(arrays, axis, environment)[0]
 
 
+def functions_in_fresh_mxnet(samples, **environment):
+    """Compute all of MXNet's functions for several batches in one fresh process.
+
+    Parameters
+    ----------
+    samples : list of (x, labels)
+        Logits (float64, float32 or float16) of shape (rows, n), and class indices.
+    **environment : str
+        For example ``MXNET_MKLDNN_ENABLED="0"``.
+
+    Returns
+    -------
+    list of dict
+        For each batch, the results of the functions of `stable_softmax.frameworks.Framework`, by
+        name.
+
+    Raises
+    ------
+    ImportError
+        Where MXNet is not installed.
+    """
+    if not is_installed("mxnet"):
+        raise ImportError(why_no_mxnet())
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = os.path.join(folder, "x.npz"), os.path.join(folder, "y.npz")
+        np.savez(source, *(array for sample in samples for array in sample))
+        run_in_subprocess(_FUNCTIONS, source, target, **environment)
+        results = [{} for _ in samples]
+        with np.load(target) as arrays:
+            for key, values in arrays.items():
+                name, i = key.split()
+                results[int(i)][name] = values
+    return results
+
+
 def trace_log_softmax(x, axis=-1):
     """Compute MXNet's log-softmax in a fresh process and tell who computed it.
 
@@ -148,6 +188,25 @@ def log_softmax_of_file(source, target, axis):
             for x in arrays.values()
         ]
     np.savez(target, *results)
+
+
+def functions_of_file(source, target):
+    """Compute MXNet's functions of the batches in one ``.npz`` file and write another one.
+
+    Parameters
+    ----------
+    source, target : str
+        The files.
+    """
+    functions = available_frameworks()["MXNet"].functions
+    with np.load(source) as arrays:
+        batches = list(arrays.values())
+    results = {
+        f"{name} {i}": function(x, labels) if "entropy" in name else function(x)
+        for name, function in functions.items()
+        for i, (x, labels) in enumerate(zip(batches[::2], batches[1::2], strict=True))
+    }
+    np.savez(target, **results)
 
 
 def _log_softmax(arrays, axis, environment):
