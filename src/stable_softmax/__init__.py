@@ -1,6 +1,25 @@
 """Tested implementations behind the book *Stable Softmax*."""
 
 from . import pitfalls
+from .accurate import (
+    cross_entropy_gradient_twosum,
+    cross_entropy_gradient_wider,
+    cross_entropy_twosum,
+    cross_entropy_wider,
+    log_softmax_twosum,
+    log_softmax_wider,
+    logsumexp_twosum,
+    logsumexp_wider,
+    softmax_twosum,
+    softmax_wider,
+)
+from .correctly_rounded import (
+    cross_entropy_double_double,
+    cross_entropy_gradient_double_double,
+    log_softmax_double_double,
+    logsumexp_double_double,
+    softmax_double_double,
+)
 from .cross_entropy import (
     cross_entropy_clamped,
     cross_entropy_epsilon,
