@@ -1,7 +1,7 @@
 # The two commands are "make book" and "make test"; "make" alone lists all.
 # Everything that is made goes into .venv/ and _build/; outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book test serve notebooks clean
+.PHONY: help book test accuracy serve notebooks clean
 PORT = 8000
 BIN = .venv/bin
 
@@ -32,6 +32,9 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 test: .venv/ready ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest
+
+accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
+	$(BIN)/python -m stable_softmax.accuracy
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
