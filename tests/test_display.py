@@ -214,6 +214,11 @@ def test_a_function_without_docstring_is_shown_whole():
     assert show_source(bare).data == "```python\ndef bare(x):\n    return x\n```"
 
 
+def test_what_does_not_exist_is_a_dash_in_a_column_of_numbers():
+    table = show_table(["a"], [[1.0], [None]]).data
+    assert table.splitlines()[1:] == ["| ---: |", "| 1 |", "| \N{EN DASH} |"]
+
+
 def test_a_table_rounds_numbers_and_shows_special_values():
     rows = [
         ["a", 1.23456, 12345, INF],

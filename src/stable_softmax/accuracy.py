@@ -259,7 +259,9 @@ def report(table):
     list of str
     """
     names = table.implementations
-    lines = ["", "Worst error over all families, in ulp", ""]
+    machine = ", ".join(f"{name} {version}" for name, version in table.machine.items())
+    lines = ["", f"{table.elements:,} logits per family and format; {machine}"]
+    lines += ["Worst error over all families, in ulp", ""]
     lines += [f"{'':27}" + "".join(f"{name[:13]:>14}" for name in names)]
     for fmt in FORMATS:
         for function in FUNCTIONS:

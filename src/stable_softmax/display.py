@@ -262,7 +262,10 @@ def show_source(*functions, docstring=False):
 
 
 def show_table(headers, rows, *, digits=3):
-    """Return a table as Markdown; numbers get `digits` significant digits, inf and nan included."""
+    """Return a table as Markdown; numbers get `digits` significant digits, inf and nan included.
+
+    None, for what does not exist, becomes a dash.
+    """
     rows = [list(row) for row in rows]
     if any(len(row) != len(headers) for row in rows):
         raise ValueError(f"every row must have {len(headers)} cells, one for each header")
@@ -290,6 +293,8 @@ def show_progress(items, label):
 
 
 def _cell(value, digits):
+    if value is None:
+        return "\N{EN DASH}"
     if isinstance(value, str):
         return value
     if isinstance(value, bool | np.bool_):
