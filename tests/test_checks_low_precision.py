@@ -1,0 +1,139 @@
+"""The exercise checks of the chapter low_precision: right answers pass, wrong ones say why not."""
+
+import numpy as np
+
+from stable_softmax.checks import check_loss_scale, check_stored_logits, check_wide_dot
+
+
+def starter_dot(h, w):
+    return np.float32(np.cumsum(h * w)[-1])
+
+
+def starter_stored_logits(x, dtype):
+    return x.astype(dtype)
+
+
+def starter_loss_scale(gradient):
+    return 2.0**16
+
+
+def failed(report):
+    return {name for name, reason in report.reasons.items() if reason}
+
+
+def test_a_dot_product_in_float32_passes_in_any_form():
+    single = np.float32
+    assert check_wide_dot(lambda h, w: np.sum(h.astype(single) * w.astype(single)))
+    assert check_wide_dot(lambda h, w: h.astype(single) @ w.astype(single))
+    assert check_wide_dot(lambda h, w: np.cumsum(h.astype(single) * w.astype(single))[-1])
+
+
+def test_a_dot_product_in_float64_must_be_rounded_to_float32():
+    assert check_wide_dot(lambda h, w: np.float32(np.sum(h.astype(float) * w.astype(float))))
+    report = check_wide_dot(lambda h, w: np.sum(h.astype(float) * w.astype(float)))
+    assert report.reasons["10,000 ones"] == "expected a float32 number, got float64"
+
+
+def test_the_starter_of_the_dot_product_stops():
+    report = check_wide_dot(starter_dot)
+    assert not report
+    assert report.reasons["10,000 ones"] == "got 256, expected 10000"
+    assert report.reasons["10,000 ones in float16"] == "got 2048, expected 10000"
+    assert "overflow" in report.reasons["products above 65504 in float16"]
+    assert report.reasons["three whole numbers"] is None
+
+
+def test_converted_products_fail_where_the_product_was_rounded():
+    report = check_wide_dot(lambda h, w: np.sum((h * w).astype(np.float32)))
+    assert report.reasons["10,000 ones"] is None
+    assert report.reasons["a product of 15 bits (181 times 179)"] == "got 32384, expected 32399"
+    assert report.reasons["random numbers (bfloat16)"]
+
+
+def test_a_float32_sum_that_is_rounded_to_the_short_format_fails():
+    report = check_wide_dot(
+        lambda h, w: np.float32(np.sum(h.astype(np.float32) * w.astype(np.float32)).astype(h.dtype))
+    )
+    assert report.reasons["257 ones: no bfloat16 number"] == "got 256, expected 257"
+
+
+def test_products_that_are_not_added_up_and_nothing_at_all_fail():
+    report = check_wide_dot(lambda h, w: h.astype(np.float32) * w.astype(np.float32))
+    assert "expected one number" in report.reasons["three whole numbers"]
+    assert len(failed(check_wide_dot(lambda h, w: None))) == 7
+
+
+def test_logits_shifted_in_float32_pass():
+    assert check_stored_logits(lambda x, d: (x - np.max(x, axis=-1, keepdims=True)).astype(d))
+
+
+def test_the_starter_of_the_stored_logits_loses_large_logits():
+    report = check_stored_logits(starter_stored_logits)
+    assert not report
+    assert report.reasons["small logits"] is None
+    assert "wrong by a relative 0.32" in report.reasons["around 100"]
+    assert "overflow" in report.reasons["around 100,000 (float16)"]
+
+
+def test_a_shift_after_the_rounding_comes_too_late():
+    def late(x, dtype):
+        stored = x.astype(dtype)
+        return stored - np.max(stored, axis=-1, keepdims=True)
+
+    assert "wrong by" in check_stored_logits(late).reasons["around 100"]
+
+
+def test_a_shift_by_the_maximum_of_the_batch_or_by_the_mean_fails():
+    report = check_stored_logits(lambda x, d: (x - np.max(x)).astype(d))
+    assert failed(report) == {"two rows of different size"}
+    report = check_stored_logits(lambda x, d: (x - np.mean(x, axis=-1, keepdims=True)).astype(d))
+    assert failed(report) == {"one class far behind"}
+
+
+def test_stored_logits_of_another_type_or_shape_fail():
+    report = check_stored_logits(lambda x, d: x - np.max(x, axis=-1, keepdims=True))
+    assert report.reasons["small logits"].startswith("expected an array of bfloat16")
+    report = check_stored_logits(lambda x, d: np.max(x, axis=-1).astype(d))
+    assert report.reasons["small logits"].startswith("expected an array of bfloat16")
+
+
+def test_two_ways_to_the_loss_scale_pass():
+    def by_frexp(gradient):
+        size = np.max(np.abs(gradient))
+        return np.ldexp(1.0, np.frexp(65504 / size)[1] - 1) if size > 0 else 1.0
+
+    def by_trying(gradient):
+        scale, size = 1.0, np.max(np.abs(gradient))
+        while size > 0 and 2 * scale * size <= 65504:
+            scale *= 2
+        while scale * size > 65504:
+            scale /= 2
+        return scale
+
+    assert check_loss_scale(by_frexp)
+    assert check_loss_scale(by_trying)
+
+
+def test_the_starter_of_the_loss_scale_is_right_by_chance_only():
+    report = check_loss_scale(starter_loss_scale)
+    assert len(failed(report)) == 7
+    assert report.reasons["large entries: a scale below 1"] == "got 65536, expected 0.125"
+
+
+def test_a_scale_that_forgets_the_sign_or_the_power_of_two_or_rounds_up_fails():
+    def forgets_sign(gradient):
+        size = np.max(gradient)
+        return 2.0 ** np.floor(np.log2(65504 / size)) if size > 0 else 1.0
+
+    def forgets_power(gradient):
+        size = np.max(np.abs(gradient))
+        return 65504 / size if size else 1.0
+
+    def rounds_up(gradient):
+        size = np.max(np.abs(gradient))
+        return 2.0 ** np.ceil(np.log2(65504 / size)) if size else 1.0
+
+    assert "the largest entry is negative" in failed(check_loss_scale(forgets_sign))
+    assert "entries near 1" in failed(check_loss_scale(forgets_power))
+    assert "entries near 1" in failed(check_loss_scale(rounds_up))
+    assert failed(check_loss_scale(lambda gradient: "large"))
