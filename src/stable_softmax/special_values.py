@@ -1,0 +1,274 @@
+"""Special values: masks, infinities, nan, ignored labels and targets of zero.
+
+The functions that treat them on purpose, beside the usual ones that do not and are here to be
+studied. What other libraries make of the same inputs is asked in `stable_softmax.truth_table`.
+"""
+
+import math
+
+import numpy as np
+
+from .arrays import as_logits, check_labels, class_axis
+from .cross_entropy import cross_entropy_log1p
+from .log_softmax import log_softmax_log1p
+from .softmax import softmax_shifted
+
+_INF = math.inf
+
+
+def softmax_filled(x, mask, fill=-1e9, axis=-1):
+    """Softmax of logits whose masked entries are replaced by a large negative number.
+
+    It is here to be studied: a finite fill masks only where the other logits are far above it.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    mask : array_like of bool
+        True where a class takes part; broadcast to the shape of `x`.
+    fill : float
+        The number put in place of the masked logits. NumPy rounds it to the format, in float16
+        from -65520 on to -inf; PyTorch raises a RuntimeError where the format has no such number.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        Probabilities: the shape of `x`, its floating-point dtype. A fully masked row is uniform
+        for a finite fill and nan for -inf; otherwise as `softmax_shifted`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`; TypeError also for a mask that is not boolean.
+    """
+    x, axis, xp = as_logits(x, axis)
+    mask = _as_mask(mask, xp)
+    return softmax_shifted(xp.where(mask, x, xp.full_like(x, fill)), axis)
+
+
+def softmax_added(x, mask, fill=-1e9, axis=-1):
+    """Softmax of logits to whose masked entries a large negative number is added.
+
+    It is here to be studied: in a fully masked row the number is a common offset, and no mask.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    mask : array_like of bool
+        True where a class takes part; broadcast to the shape of `x`.
+    fill : float
+        The number added to the masked logits.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        Probabilities: the shape of `x`, its floating-point dtype. A fully masked row is the
+        softmax of ``x + fill`` for a finite fill and nan for -inf; otherwise as
+        `softmax_shifted`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`; TypeError also for a mask that is not boolean.
+    """
+    x, axis, xp = as_logits(x, axis)
+    zero, fill = xp.zeros_like(x), xp.full_like(x, fill)
+    return softmax_shifted(x + xp.where(_as_mask(mask, xp), zero, fill), axis)
+
+
+def softmax_masked(x, mask, axis=-1):
+    """Softmax over the classes that take part; zeros where none does.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    mask : array_like of bool
+        True where a class takes part; broadcast to the shape of `x`.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        Probabilities: the shape of `x`, its floating-point dtype, 0 at each masked class, also
+        where its logit is nan. A logit of -inf is masked by itself. A row without any class gives
+        zeros, and a zero gradient; +inf or nan at a class that takes part gives nan in the whole
+        row. e4m3 has no infinity: there, a row with a masked class is nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`; TypeError also for a mask that is not boolean.
+
+    References
+    ----------
+    PyTorch pull request 131060 (zeros, for attention).
+    """
+    x, axis, xp = as_logits(x, axis)
+    x = xp.where(_as_mask(mask, xp), x, xp.full_like(x, -_INF))
+    m = xp.max(x, axis=axis, keepdims=True)
+    e = xp.exp(x - xp.where(m == -_INF, xp.zeros_like(m), m))
+    s = xp.sum(e, axis=axis, keepdims=True)
+    return e / xp.where(s == 0, xp.ones_like(s), s)
+
+
+def softmax_masked_late(x, mask, axis=-1):
+    """Masked softmax whose nan is replaced after it was computed: right value, nan gradient.
+
+    It is here to be studied.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Integers and booleans are promoted to the default float.
+    mask : array_like of bool
+        True where a class takes part; broadcast to the shape of `x`.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    array
+        As `softmax_masked` where the logits are finite, but the gradient of a row without any
+        class is nan. A logit of nan or +inf gives nan in its row, also behind the mask.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `softmax_masked`.
+    """
+    p = softmax_added(x, mask, -_INF, axis)
+    _, axis, xp = as_logits(x, axis)
+    any_class = xp.any(_as_mask(mask, xp), axis=axis, keepdims=True)
+    return xp.where(any_class, p, xp.zeros_like(p))
+
+
+def log_or_zero_naive(x):
+    """Logarithm of the positive numbers and 0 elsewhere, chosen after the logarithm.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Real numbers.
+
+    Returns
+    -------
+    array
+        The shape and floating-point dtype of `x`; 0 for nan. NumPy warns of the logarithms that
+        are thrown away, and at 0 autograd finds the gradient nan.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not real.
+    """
+    x, _, xp = as_logits(x, ())
+    return xp.where(x > 0, xp.log(x), xp.zeros_like(x))
+
+
+def log_or_zero(x):
+    """Logarithm of the positive numbers and 0 elsewhere, chosen before the logarithm.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Real numbers.
+
+    Returns
+    -------
+    array
+        The shape and floating-point dtype of `x`; 0 for nan. The gradient is 0 where the value
+        is chosen to be 0.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not real.
+    """
+    x, _, xp = as_logits(x, ())
+    return xp.log(xp.where(x > 0, x, xp.ones_like(x)))
+
+
+def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
+    """Mean cross-entropy over the samples that count.
+
+    Samples are selected before anything is computed, so an ignored one may hold anything.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    labels : array_like of int
+        Class indices, or `ignore_label`; the shape of `x` without its class axis.
+    ignore_label : int
+        The label of samples that do not count.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array, 0-dimensional
+        The mean in the floating-point dtype of `x`, and 0 if no sample counts: the empty sum,
+        whose gradient is 0. inf and nan as in `cross_entropy_log1p`, from samples that count.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
+        in ``0 .. n-1`` (or `ignore_label`) of the right shape.
+    """
+    x, _, xp = as_logits(x, axis)
+    labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
+    counts = labels != ignore_label
+    labels = check_labels(labels * counts, x, axis)  # ignored: class 0
+    counts = xp.asarray(counts)
+    samples = xp.moveaxis(x, class_axis(axis, x.ndim), -1)[counts]
+    losses = cross_entropy_log1p(samples, labels[counts])
+    return xp.mean(losses) if losses.shape[0] else xp.sum(losses)
+
+
+def cross_entropy_soft(x, targets, axis=-1):
+    """Cross-entropy with one target probability per class, where a target of 0 costs nothing.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits of one sample or of many. Integers and booleans are promoted to the default float.
+    targets : array_like, shape of x
+        Probabilities; neither their signs nor their sums are checked.
+    axis : int
+        The class axis.
+
+    Returns
+    -------
+    array
+        One loss per sample, in nats: the shape of `x` without its class axis, its floating-point
+        dtype. A logit of -inf costs 0 where its target is 0, and inf where it is not; nan where a
+        row holds nan or +inf, or only -inf, and a target that is not 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`; ValueError also if the shapes differ.
+    """
+    x, _, xp = as_logits(x, axis)
+    targets = xp.astype(xp.asarray(targets), x.dtype)
+    if targets.shape != x.shape:
+        raise ValueError(f"targets must have the shape of x, {tuple(x.shape)}")
+    log_p = log_softmax_log1p(x, axis)
+    log_p = xp.where(targets == 0, xp.zeros_like(log_p), log_p)
+    return -xp.sum(targets * log_p, axis=class_axis(axis, x.ndim))
+
+
+def _as_mask(mask, xp):
+    mask = xp.asarray(mask)
+    if mask.dtype != xp.bool:
+        raise TypeError(f"mask must be boolean, True where a class takes part, not {mask.dtype}")
+    return mask
