@@ -1,0 +1,91 @@
+"""Checks of the exercises of the chapter ``accuracy``."""
+
+from fractions import Fraction
+
+import numpy as np
+
+from ..reference import softmax_exact
+from .report import Case, check_cases
+
+
+def check_restored_shift(function):
+    """Check an answer to "Put the lost digits back".
+
+    Parameters
+    ----------
+    function : callable
+        ``function(x)`` returns the softmax of finite `x` along its last axis.
+
+    Returns
+    -------
+    Report
+        True if every case passed. The expected values are correctly rounded, and an exponential
+        within one ulp leaves an error of less than 8 ulp.
+    """
+    rng = np.random.default_rng(0)
+    small, far = rng.normal(size=(20, 1)), rng.uniform(-700.0, -500.0, size=(20, 4))
+    logits = {
+        "close logits": np.array([1.0, 2.0, 3.0]),
+        "a far class": np.array([0.1, -700.3]),
+        "a large maximum, small others": np.concatenate([-far[:, :1], small], axis=1),
+        "a small maximum, large others": np.concatenate([small, far], axis=1),
+        "a maximum and others of one size": np.concatenate([-far[:, :1], far[:, 1:]], axis=1) / 2,
+        "ten classes, scale 100": 100.0 * rng.normal(size=(50, 10)),
+    }
+    return check_cases(
+        function,
+        [Case(name, (x,), softmax_exact(x), max_ulp=8.0) for name, x in logits.items()],
+    )
+
+
+def check_two_product(function):
+    """Check an answer to "What a product loses".
+
+    Parameters
+    ----------
+    function : callable
+        ``function(a, b)`` returns ``p = fl(a b)`` and the float64 number t with ``p + t = a b``.
+
+    Returns
+    -------
+    Report
+        True if every case passed. Products are compared as fractions, so nothing is rounded.
+    """
+    rng = np.random.default_rng(0)
+    factors = {
+        "whole numbers (3, 5)": (3.0, 5.0),
+        "(0.1, 0.1)": (0.1, 0.1),
+        "the neighbor of 1, squared": (1 + 2.0**-52, 1 + 2.0**-52),
+        "a negative factor (-1/3, 0.1)": (-1 / 3, 0.1),
+        "large factors (1e100, 1e-90 / 3)": (1e100, 1e-90 / 3),
+        "arrays of 1000 random factors": (rng.normal(size=1000), rng.normal(size=1000)),
+    }
+    return check_cases(
+        function,
+        [
+            Case(name, (np.float64(a), np.float64(b)), _is_exact_product(a, b))
+            for name, (a, b) in factors.items()
+        ],
+    )
+
+
+def _is_exact_product(a, b):
+    a, b = np.atleast_1d(a), np.atleast_1d(b)
+
+    def reason(result):
+        if not (isinstance(result, tuple) and len(result) == 2):
+            return "return two numbers, p and t"
+        p, t = (np.atleast_1d(np.asarray(part)) for part in result)
+        if p.dtype != np.float64 or t.dtype != np.float64:
+            return f"p and t must be float64, not {p.dtype} and {t.dtype}"
+        if p.shape != a.shape or t.shape != a.shape:
+            return f"shapes {p.shape} and {t.shape} instead of {a.shape}"
+        if not np.array_equal(p, a * b):
+            return "p is not the rounded product"
+        numbers = zip(*(v.tolist() for v in (a, b, p, t)), strict=True)
+        left = [Fraction(x) * Fraction(y) - Fraction(r) - Fraction(e) for x, y, r, e in numbers]
+        wrong = sum(difference != 0 for difference in left)
+        worst = float(max(map(abs, left)))
+        return f"{wrong} of {len(left)}: p + t misses a b by up to {worst:.3g}" if wrong else None
+
+    return reason
