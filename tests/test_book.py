@@ -314,7 +314,10 @@ def test_every_module_is_on_the_page_of_the_package():
     assert documented == modules, "add the module to book/api.md, or take it away"
 
 
-ALGORITHMS = ["softmax", "logsumexp", "log_softmax", "cross_entropy"]
+ALGORITHMS = [
+    *("softmax", "logsumexp", "log_softmax", "cross_entropy"),
+    *("accurate", "double_double", "correctly_rounded"),
+]
 
 
 @pytest.mark.parametrize("name", ALGORITHMS)

@@ -4,10 +4,12 @@ Each check prints a table with a line per case, ``ok`` or ``FAIL`` with the reas
 `Report`, which is true if every case passed. Checks need NumPy only.
 """
 
+from .accuracy import check_restored_shift, check_two_product
 from .corrections import check_log_gradient, check_masked_softmax, check_three_bugs
 from .cross_entropy import check_derivative, check_loss_from_logits, check_loss_gradient
 from .epsilon import check_epsilon_gradient, check_loss_without_cap
 from .logsumexp import check_log_add_exp, check_log_softmax_order
+from .low_precision import check_loss_scale, check_stored_logits, check_wide_dot
 from .mxnet import check_log_distribution, check_strict_labels, check_wide_sum
 from .network import check_count, check_forward, check_merge
 from .overflow import (
@@ -18,6 +20,8 @@ from .overflow import (
 )
 from .pytorch import check_binary_loss, check_mean_loss
 from .report import Case, Report, check_cases
+from .rounding_error import check_accurate_sum, check_loss_condition
 from .softmax import check_class_axis, check_softmax_floor, check_temperature
+from .special_values import check_masked_rows, check_mean_of_batches, check_where_backward
 from .training import check_clip, check_monitor, check_standardize
 from .underflow import check_boltzmann_weights, check_log_of_product, check_underflow_zone
