@@ -31,7 +31,7 @@ def test_every_question_has_our_answer():
 
 OURS = {  # what the docstrings promise
     ("softmax", "[0, -1e+09]"): "[1, 0]",
-    ("softmax", "[-3.40282e+38, -3.40282e+38]"): "[0.5, 0.5]",
+    ("softmax", "[-3.4e+38, -3.4e+38]"): "[0.5, 0.5]",
     ("softmax", "[0, -inf]"): "[1, 0]",
     ("softmax", "[-inf, -inf]"): "[nan, nan]",
     ("softmax", "[0, inf]"): "[nan, nan]",
@@ -136,11 +136,11 @@ def test_without_onednn_mxnet_keeps_the_nan():
 @pytest.mark.parametrize(
     ("case", "answer"),
     [
-        ("[0, -10000]", "[1, 0]"),
+        ("[0, -1e+04]", "[1, 0]"),
         ("[0, -1e+09]", "[1, 0]"),
-        ("[0, -3.40282e+38]", "[1, 0]"),
+        ("[0, -3.4e+38]", "[1, 0]"),
         ("[0, -inf]", "[1, 0]"),
-        ("[-3.40282e+38, -3.40282e+38]", "[0.5, 0.5]"),
+        ("[-3.4e+38, -3.4e+38]", "[0.5, 0.5]"),
         ("[-inf, -inf]", "[nan, nan]"),
     ],
 )
@@ -161,7 +161,7 @@ def test_who_agrees_shares_a_row_and_what_repeats_is_blank(monkeypatch):
 
 def test_the_table_has_a_row_for_each_question_and_input():
     rows = truth_table("softmax", "log-sum-exp")
-    assert rows[0][:3] == ["softmax", "[0, -10000]", "[1, 0]"]
+    assert rows[0][:3] == ["softmax", "[0, -1e+04]", "[1, 0]"]
     assert all(len(row) == 4 and row[2] and row[3] for row in rows)
     assert [row[0] for row in rows if row[0]] == ["softmax", "log-sum-exp"]
     named = [row[1] for row in rows if row[1]]

@@ -84,7 +84,7 @@ def _answer(function, arguments):
 
 
 def _vector(row):
-    return "[" + ", ".join(f"{value:g}" for value in row) + "]"
+    return "[" + ", ".join(f"{value:.3g}" for value in row) + "]"
 
 
 _FILLS = [[0, -1e4], [0, -1e9], [0, _LOWEST], [_LOWEST, _LOWEST]]
