@@ -32,8 +32,8 @@ def test_every_other_label_is_the_largest_logit():
 
 
 @pytest.mark.parametrize("fmt", [FP64, FP32], ids=str)
-def test_cancelling_rows_have_a_log_sum_exp_far_below_their_logits(fmt):
-    x, _ = BY_NAME["cancelling, n = 10"].samples(fmt, elements=500)
+def test_canceling_rows_have_a_log_sum_exp_far_below_their_logits(fmt):
+    x, _ = BY_NAME["canceling, n = 10"].samples(fmt, elements=500)
     assert np.max(np.abs(logsumexp_exact(x, dtype="fp64"))) < 20 * fmt.unit_roundoff
 
 

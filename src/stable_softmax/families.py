@@ -75,7 +75,7 @@ def _equal(rng, shape, fmt):
     return np.broadcast_to(30.0 * rng.normal(size=(shape[0], 1)), shape)
 
 
-def _cancelling(rng, shape, fmt):
+def _canceling(rng, shape, fmt):
     x = rng.normal(size=shape).astype(fmt.dtype).astype(np.float64)
     return x - logsumexp_exact(x)[:, np.newaxis]
 
@@ -108,8 +108,8 @@ FAMILIES = (
     InputFamily("dominant, n = 10", 10, "a sure answer: the loss is tiny", _dominant),
     InputFamily("equal, n = 10", 10, "no class stands out: p = 1/10", _equal),
     InputFamily("equal, n = 1,000", 1000, "sums of ones, which stall in short formats", _equal),
-    InputFamily("cancelling, n = 10", 10, "log-sum-exp near 0 by cancellation", _cancelling),
-    InputFamily("cancelling, n = 1,000", 1000, "the same for many classes", _cancelling),
+    InputFamily("canceling, n = 10", 10, "log-sum-exp near 0 by cancellation", _canceling),
+    InputFamily("canceling, n = 1,000", 1000, "the same for many classes", _canceling),
     InputFamily("offset 1e4, n = 10", 10, "a large common offset", _normal(offset=1e4)),
     InputFamily("offset 1e8, n = 10", 10, "a huge one", _normal(offset=1e8), (FP64, FP32, BF16)),
     InputFamily("negative, n = 10", 10, "far below 0: exp underflows", _normal(3.0, -1000.0)),
