@@ -184,6 +184,15 @@ def test_the_counted_bound_is_below_that_of_the_paper(x):
     assert np.all(counted - (x.size + 2) - depth <= np.log(x.size) + 1e-9)
 
 
+def test_the_counted_bound_counts_what_the_chapter_counts():
+    # p = (3/4, 1/4), two exp within 1/4 u, one addition, one division: 1/2 + 1 + 1, then the
+    # distance log 3 of the second class, and its weighted mean
+    x = np.array([0.0, -np.log(3)])
+    want = 2.5 + np.array([0, np.log(3)]) + np.log(3) / 4
+    counted = softmax_bound_counted(x, [0.75, 0.25], additions=1, exp_error=0.25)
+    np.testing.assert_allclose(counted, want, rtol=4 * FP64.unit_roundoff)
+
+
 def test_the_counted_bound_takes_tensors():
     torch = pytest.importorskip("torch")
     x = torch.tensor([1.0, 2.0, 3.0])
