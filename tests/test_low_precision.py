@@ -21,7 +21,7 @@ from stable_softmax.low_precision import (
     STEPS,
     gradient_in_format,
     losses_in_format,
-    probability_change,
+    odds_change,
     round_to,
 )
 
@@ -97,7 +97,7 @@ def test_the_ends_of_the_formats(row):
 
 
 def test_a_format_without_arrays_is_refused():
-    for function in (round_to, probability_change, gradient_in_format):
+    for function in (round_to, odds_change, gradient_in_format):
         with pytest.raises(TypeError, match="tf32 exists only inside"):
             function(1.0, "tf32")
     with pytest.raises(TypeError, match="use one of"):
@@ -115,7 +115,7 @@ def test_no_rounding_of_one_logit_changes_its_odds_by_more(fmt, size):
     stored = round_to(pairs, fmt).astype(float)
     before, after = softmax_exact(pairs), softmax_exact(stored)
     odds = (after[:, 0] / after[:, 1]) / (before[:, 0] / before[:, 1])
-    largest = 1 + probability_change(size, fmt)
+    largest = 1 + odds_change(size, fmt)
     slack = 1 + 1e-13  # six quotients and an expm1 in float64
     assert np.all(odds <= largest * slack)
     assert np.all(odds >= 1 / (largest * slack))
@@ -127,15 +127,15 @@ def test_the_bound_is_reached_by_a_tie():
     # 100.25 lies in the middle of two bfloat16 numbers
     pair = np.array([100.25, 100.25])
     p = softmax_exact(np.array([float(round_to(pair[0], BF16)), pair[1]]))
-    assert p[1] / p[0] - 1 == pytest.approx(probability_change(100.25, BF16), rel=1e-14)
+    assert p[1] / p[0] - 1 == pytest.approx(odds_change(100.25, BF16), rel=1e-14)
 
 
 def test_a_logit_outside_of_the_format_is_infinitely_uncertain():
     np.testing.assert_array_equal(
-        probability_change([465.0, 1000.0, INF, -INF, NAN], E4M3), [INF, INF, INF, INF, NAN]
+        odds_change([465.0, 1000.0, INF, -INF, NAN], E4M3), [INF, INF, INF, INF, NAN]
     )
-    assert probability_change(464.0, E4M3) == np.expm1(16)
-    assert probability_change(70_000, FP16) == INF
+    assert odds_change(464.0, E4M3) == np.expm1(16)
+    assert odds_change(70_000, FP16) == INF
 
 
 @pytest.mark.parametrize("fmt", [FP16, BF16, E5M2], ids=str)
@@ -152,7 +152,11 @@ def test_a_scale_brings_back_what_underflows_until_it_overflows():
     np.testing.assert_array_equal(gradient_in_format(g, FP16, 4.0), g)
     np.testing.assert_array_equal(gradient_in_format(g, FP16, 2.0**21), g)
     np.testing.assert_array_equal(gradient_in_format(g, FP16, 2.0**22), [g[0], -INF])
-    assert gradient_in_format(g, FP16).dtype == np.float32
+    assert gradient_in_format(g, FP16, np.float64(4)).dtype == np.float32
+
+
+def test_a_scaled_gradient_is_rounded_once():
+    assert gradient_in_format(1 + 2.0**-8 + 2.0**-30, BF16, 4.0) == 1 + 2.0**-7
 
 
 def test_a_gradient_keeps_nan_and_turns_nan_above_the_end_of_e4m3():

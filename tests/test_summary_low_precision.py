@@ -21,7 +21,7 @@ from stable_softmax.accurate import cross_entropy_wider
 from stable_softmax.low_precision import (
     gradient_in_format,
     losses_in_format,
-    probability_change,
+    odds_change,
     round_to,
 )
 
@@ -31,10 +31,10 @@ def test_the_rounding_of_a_logit_multiplies_the_odds():
     Rounding a logit multiplies the odds of its class by up to $e^{\\mathrm{ulp}/2}$: a logit of
     100 by 1.28 in bfloat16 and 1.032 in float16, a logit of 30 by 2.7 in e4m3 and 7.4 in e5m2.
     """
-    assert f"{1 + probability_change(100, BF16):.2f}" == "1.28"
-    assert f"{1 + probability_change(100, FP16):.3f}" == "1.032"
-    assert f"{1 + probability_change(30, E4M3):.1f}" == "2.7"
-    assert f"{1 + probability_change(30, E5M2):.1f}" == "7.4"
+    assert f"{1 + odds_change(100, BF16):.2f}" == "1.28"
+    assert f"{1 + odds_change(100, FP16):.3f}" == "1.032"
+    assert f"{1 + odds_change(30, E4M3):.1f}" == "2.7"
+    assert f"{1 + odds_change(30, E5M2):.1f}" == "7.4"
     pair = np.array([100.25, 99.75])
     np.testing.assert_array_equal(round_to(pair, BF16), [100, 100])
 
@@ -53,18 +53,20 @@ def test_a_sum_of_ones_stops(name):
 
 def test_a_sure_sample_and_many_classes():
     """
-    The shifted loss of a sure sample is exactly 0 from a gap of 6 in bfloat16 and of 8 in
-    float16; log1p keeps its digits, but not those of 10,000 equal logits, and the wider form keeps
-    both to half an ulp.
+    The shifted loss of a sure sample is exactly 0 above a gap of $k \\log 2$ in a format with $k$
+    bits, 5.5 in bfloat16 and 7.6 in float16; log1p keeps its digits, but not those of 10,000 equal
+    logits, and the wider form keeps both to half an ulp.
     """
-    for fmt, first in ((BF16, 6), (FP16, 8)):
-        gap = np.arange(12.0)
+    for fmt, limit in ((BF16, "5.5"), (FP16, "7.6")):
+        last = fmt.precision * np.log(2)
+        assert f"{last:.1f}" == limit
+        gap = np.arange(0, 8, 1 / 32)  # numbers of both formats
         x = np.stack([gap, 0 * gap], axis=1).astype(fmt.dtype)
-        labels = np.zeros(12, dtype=int)
+        labels = np.zeros(len(gap), dtype=int)
         exact = cross_entropy_exact(x, labels, dtype=FP64)
         shifted = cross_entropy_shifted(x, labels)
-        assert np.all(shifted[:first] > 0)
-        assert np.all(shifted[first:] == 0)
+        assert np.all(shifted[gap < last] > 0)
+        assert np.all(shifted[gap > last] == 0)
         # two roundings of results and the accuracy of exp and log1p in the format
         assert np.max(ulp_error(cross_entropy_log1p(x, labels), exact)) <= 2
         assert np.max(ulp_error(cross_entropy_wider(x, labels), exact)) <= 0.501

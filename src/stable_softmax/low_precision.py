@@ -9,7 +9,7 @@ from .floating_point import format_of, ulp
 STEPS = ("operands", "product", "logits", "exponentials", "sum", "losses", "mean")
 
 
-def probability_change(x, fmt):
+def odds_change(x, fmt):
     """How much rounding one logit to a format can change the odds of its class.
 
     Rounding moves a logit by at most half an ulp, which multiplies the odds p / (1 - p) by at
