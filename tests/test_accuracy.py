@@ -138,6 +138,14 @@ def test_a_broken_result_counts_as_infinitely_wrong():
     assert m.non_finite == m.rounded == 0.5
 
 
+def test_a_finite_result_is_not_the_rounded_one_of_a_value_beyond_the_range():
+    head, rest = np.array([-np.inf, -np.inf]), np.zeros(2)
+    values = np.array([-np.inf, -65504.0])
+    m = accuracy._compare(values, (head, rest), accuracy.FORMATS["fp16"], ("f",) * 4)
+    assert m.worst == np.inf
+    assert m.rounded == 0.5
+
+
 @pytest.fixture
 def kept(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy, "RESULT", tmp_path / "_build" / "accuracy.json")

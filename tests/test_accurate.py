@@ -154,6 +154,15 @@ def test_the_rounding_error_of_the_shift_is_put_back(x):
     assert ulp_error(log_softmax_twosum(x), log_softmax_exact(x)).max() <= 5
 
 
+def test_the_largest_logit_of_a_format_may_be_the_maximum():
+    # a part of TwoSum overflows: 16368 - 65504 is rounded to -49152, and -49152 - 16368 to -inf
+    x = np.array([65504.0, 16368.0, 5.0], dtype=np.float16)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.testing.assert_array_equal(softmax_twosum(x), [1, 0, 0])
+        np.testing.assert_array_equal(log_softmax_twosum(x), [0, -49152, -65504])
+        assert logsumexp_twosum(x) == 65504
+
+
 def test_the_plain_shift_is_off_by_tens_of_ulp_where_twosum_is_not():
     x = 30 * np.random.default_rng(0).normal(size=(2000, 10))
     exact = softmax_exact(x)
@@ -168,10 +177,17 @@ def test_float64_has_nothing_wider_and_gets_twosum(name):
 
 
 def test_a_tie_is_decided_by_a_term_that_float64_cannot_hold():
-    # x - m = -(2**24 + 3) is the middle of two float32 numbers; log(1 + r) is about exp(-2**24)
-    row = np.array([1.0, -(2.0**24) - 2], dtype=np.float32)
-    np.testing.assert_array_equal(log_softmax_wider(row), [0, -(2.0**24) - 4])
-    np.testing.assert_array_equal(log_softmax_exact(row), [0, -(2.0**24) - 4])
+    # x - m = -(2**24 + 1) is the middle of two float32 numbers; log(1 + r) is about exp(-2**24)
+    row = np.array([1.0, -(2.0**24)], dtype=np.float32)
+    np.testing.assert_array_equal(log_softmax_wider(row), [0, -(2.0**24) - 2])
+    np.testing.assert_array_equal(log_softmax_exact(row), [0, -(2.0**24) - 2])
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).bits == 64, reason="long double is float64 here")
+@pytest.mark.parametrize("f", [softmax_wider, log_softmax_wider, logsumexp_wider])
+def test_a_format_longer_than_float64_is_refused_where_the_result_would_be_cut_off(f):
+    with pytest.raises(TypeError, match="not a floating-point format of this book"):
+        f(np.array([1, 2], dtype=np.longdouble))
 
 
 def test_tensors_keep_their_type_and_gradients_flow():

@@ -22,6 +22,13 @@ def test_integers_booleans_lists_and_scalars_become_floating_point(given, dtype)
     assert x.shape == np.shape(given)
 
 
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8", ">i4"])
+def test_numbers_in_the_byte_order_of_another_machine_become_those_of_this_one(dtype):
+    x, _, _ = as_logits(np.array([1, 2], dtype=dtype))
+    assert x.dtype.isnative
+    np.testing.assert_array_equal(x, [1, 2])
+
+
 def test_pytorch_integers_become_the_default_float_of_pytorch():
     torch = pytest.importorskip("torch")
     x, _, _ = as_logits(torch.tensor([0, 200, 255], dtype=torch.uint8))

@@ -82,6 +82,11 @@ def test_any_row_is_correctly_rounded(x, label):
         [3.0, -INF, 3.0, -INF],  # ties and masks
         [0.0, -2000.25, -2000.75],  # ties of x - m, decided by exp(-2000)
         [2.0**52, -0.5],
+        [FP64.largest, 2.0**1022 - 2.0**970, -1.0],  # a part of TwoSum would overflow
+        [2.0**970 - 2.0**1022, -FP64.largest],
+        [FP64.largest, -FP64.largest],
+        [-5e-324, -708.4, -708.4, -708.4],  # a log-sum-exp next to the subnormal numbers
+        [-8.74794943047727e-291, -668.3249764973376, -669.1892199163997, -670.3369815431236],
     ],
     ids=str,
 )
@@ -96,6 +101,20 @@ def test_log_sum_exp_is_right_where_it_cancels_to_almost_nothing():
     exact = logsumexp_exact(x)
     assert np.max(np.abs(exact)) < 1e-15
     np.testing.assert_array_equal(logsumexp_double_double(x), exact)
+
+
+def test_log_sum_exp_is_right_where_half_of_its_digits_cancel():
+    x = np.random.default_rng(0).normal(size=(2000, 10))
+    x = np.round((x - logsumexp_exact(x)[:, np.newaxis]) * 2**24) / 2**24
+    np.testing.assert_array_equal(logsumexp_double_double(x), logsumexp_exact(x))
+
+
+@pytest.mark.parametrize("size", [1e-20, 1e-30, 1e-60, 1e-150, 1e-300, 1e-310])
+def test_log_sum_exp_is_right_where_a_tiny_maximum_cancels(size):
+    # 1 + size has more than 60 digits
+    row = np.array([-size, np.log(size)])
+    assert_correctly_rounded(row)
+    assert abs(logsumexp_exact(row)) < 1e-10 * size
 
 
 def test_long_rows_go_through_several_blocks_and_one_long_sum():

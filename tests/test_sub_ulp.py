@@ -73,6 +73,8 @@ def test_a_result_below_the_range_is_rounded_to_infinity():
     head, rest = exact_parts(x, [1])["log_softmax"]
     np.testing.assert_array_equal(head, [[0, -np.inf]])
     np.testing.assert_array_equal(rest, [[0, 0]])
+    head, rest = exact_parts([[1.7e308, -1.7e308]], [1])["cross_entropy"]
+    np.testing.assert_array_equal((head, rest), [[np.inf], [0]])
 
 
 def test_results_in_a_shorter_format_than_the_logits():

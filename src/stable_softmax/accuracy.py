@@ -338,7 +338,7 @@ def _compare(computed, exact, fmt, names):
         worst=float(np.max(errors)),
         mean=float(np.mean(errors[finite])) if finite.any() else np.inf,
         absolute=float(np.max(absolute_error(values, head)[finite], initial=0.0)),
-        rounded=float(np.mean((values == head) | (~np.isfinite(head) & ~broken))),
+        rounded=float(np.mean(values == head)),
         non_finite=float(np.mean(broken)),
         wrong_sign=float(np.mean(wrong_sign)),
     )

@@ -10,6 +10,7 @@ from array_api_compat import array_namespace
 
 from .arrays import as_logits, check_labels, class_axis, one_hot, take_label
 from .double_double import round_to_odd, two_sum
+from .floating_point import FP32, FP64, format_of
 
 
 def softmax_twosum(x, axis=-1):
@@ -26,8 +27,9 @@ def softmax_twosum(x, axis=-1):
     -------
     array
         Probabilities: the shape of `x`, its floating-point dtype. In float64 within 4.5 ulp
-        (measured). A logit of -inf gives 0; +inf or nan in a row, or a row of -inf, gives nan in
-        the whole row; one class gives 1.
+        (measured, with the classes in consecutive places: NumPy adds them up one by one
+        otherwise, and a long sum may cost tens of ulp). A logit of -inf gives 0; +inf or nan in a
+        row, or a row of -inf, gives nan in the whole row; one class gives 1.
 
     Raises
     ------
@@ -58,8 +60,8 @@ def log_softmax_twosum(x, axis=-1):
     -------
     array
         Log-probabilities: the shape of `x`, its floating-point dtype, never positive; in float64
-        within 4.5 ulp (measured). -inf gives -inf; +inf or nan in a row, or a row of -inf, gives
-        nan in the whole row; one class gives 0.
+        within 4.5 ulp (measured, as `softmax_twosum`). -inf gives -inf; +inf or nan in a row, or
+        a row of -inf, gives nan in the whole row; one class gives 0.
 
     Raises
     ------
@@ -250,8 +252,9 @@ def logsumexp_wider(x, axis=-1, keepdims=False):
     Returns
     -------
     array
-        `x` without the class axes, its floating-point dtype. float64 gets `logsumexp_twosum`.
-        Special values as there.
+        `x` without the class axes, its floating-point dtype; nearly always correctly rounded,
+        unless the result nearly cancels to zero. float64 gets `logsumexp_twosum`. Special values
+        as there.
 
     Raises
     ------
@@ -325,7 +328,9 @@ def _shift(x, axis, xp):
     """Return z = fl(x - m), the rounding error t = (x - m) - z, and where the maximum is."""
     m = xp.max(x, axis=axis, keepdims=True)
     z = x - m
-    _, t = two_sum(xp.where(xp.isfinite(z), x, m), -m)  # no error where z is infinite
+    finite = xp.isfinite(z)
+    _, t = two_sum(xp.where(finite, x, m), -m)  # no error where z is infinite
+    t = xp.where(finite & ~xp.isfinite(t), xp.zeros_like(t), t)  # nor where a part overflowed
     return z, t, x == m
 
 
@@ -343,11 +348,11 @@ def _round_once(s, lost, dtype):
 
     Libraries convert float64 to bfloat16 and, some of them, to float16 by way of float32.
     """
-    xp = array_namespace(s)
-    if dtype == xp.float64:
+    xp, fmt = array_namespace(s), format_of(dtype)
+    if fmt == FP64:
         return s
     odd = round_to_odd(s, lost)
-    if dtype != xp.float32:
+    if fmt != FP32:
         single = xp.astype(odd, xp.float32)
         odd = round_to_odd(single, odd - xp.astype(single, xp.float64))
     return xp.astype(xp.where(xp.isfinite(s), odd, s), dtype)

@@ -168,9 +168,10 @@ def _as_array(x, name):
     if is_array_api_obj(x) and not isinstance(x, np.ndarray | np.generic):
         return x
     try:
-        return np.asarray(x)
+        x = np.asarray(x)
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from None
+    return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
 def _is_kind(x, kind):

@@ -207,11 +207,13 @@ def _log_softmax_rows(x, fmt):
 def _logsumexp_rows(x, fmt):
     m = np.max(x, axis=-1, keepdims=True)
     log_sum, scaled = _log_total(_terms(x)[-1])
-    high, low = two_sum(m, log_sum[0])
-    far = round_pair((high, low + log_sum[1]), fmt)
-    result = np.where(m == 0, round_pair(scaled, fmt, -_SCALE), far)
-    for i in np.flatnonzero(np.abs(high) < 1e-3 * np.abs(m)):
-        result[i] = round_pair(_logsumexp_decimal(x[i]), fmt)
+    is_small = np.abs(m) < 1  # then the result can be as tiny as a tail
+    log_sum = tuple(np.where(is_small, *both) for both in zip(scaled, log_sum, strict=True))
+    k = np.where(is_small, _SCALE, 0)
+    high, low = two_sum(np.ldexp(m, k), log_sum[0])
+    result = round_pair((high, low + log_sum[1]), fmt, -k)
+    for i in np.flatnonzero(np.abs(high) < 1e-3 * np.abs(np.ldexp(m, k))):
+        result[i] = round_pair(_logsumexp_decimal(x[i]), fmt, -_SCALE)
     return result
 
 
@@ -225,13 +227,14 @@ def _log_total(rest):
 
 
 def _logsumexp_decimal(row, digits=60):
-    """Log-sum-exp of one row as a pair, with enough digits to survive the cancellation."""
+    """Log-sum-exp of one row, times 2**600, as a pair with enough digits despite cancellation."""
     m = Decimal(float(row.max()))
     with localcontext(prec=digits):
-        near = [Decimal(v) - m for v in row[row > row.max() - 1000].tolist()]
+        near = [Decimal(v) - m for v in row[row > row.max() - 3 * digits].tolist()]
         result = m + sum(z.exp() for z in near).ln()
-        if result.adjusted() < m.adjusted() - digits + 40:
+        if result.adjusted() < 40 - digits:  # the last digit of the sum, which is 1 at least
             return _logsumexp_decimal(row, 2 * digits)
+        result *= Decimal(2) ** _SCALE
         high = float(result)
         return np.array([high]), np.array([float(result - Decimal(high))])
 
@@ -264,7 +267,9 @@ def _terms(x):
     m = np.max(x, axis=-1, keepdims=True)
     with np.errstate(over="ignore"):
         outside = np.isneginf(x - m)
-    z, t = two_sum(np.where(outside, m, x), -m)
+    inside = np.where(outside, m, x)
+    ahead = np.abs(inside) > np.abs(m)  # the larger one goes first, so that no part overflows
+    z, t = two_sum(np.where(ahead, inside, -m), np.where(ahead, -m, inside))
     z = np.where(outside, -np.inf, z)
     counts = z > -1000.0
     e, k = exp_pair(tuple(np.where(counts, part, 0.0) for part in (z, t)))

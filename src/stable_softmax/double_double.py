@@ -34,7 +34,8 @@ def two_sum(a, b):
     Returns
     -------
     s, t : array
-        ``s = fl(a + b)``, and ``s + t = a + b`` exactly. nan where the sum is not finite.
+        ``s = fl(a + b)``, and ``s + t = a + b`` exactly. t is not finite where the sum is not,
+        and need not be where b is the largest number of the format and a is not.
 
     References
     ----------
@@ -183,8 +184,8 @@ def log1p_pair(x):
     Returns
     -------
     pair of float64 arrays
-        The relative error is below 2**-70, for small x as well; for a subnormal x the result
-        is x.
+        The relative error is below 2**-70, for small x as well, as long as the low part of the
+        result is a normal number; for a subnormal x the result is x.
 
     References
     ----------

@@ -93,7 +93,7 @@ def _balls(row, label):
 
 def _split(balls, fmt):
     """Return the rounded values and the rest of a list of balls, or None if they are too wide."""
-    head = np.array([float(ball) for ball in balls])
+    head = np.clip([float(ball) for ball in balls], -FP64.largest, FP64.largest)
     if fmt != FP64:
         unit = ulp(head, fmt)
         head = np.rint(head / unit) * unit
@@ -112,7 +112,8 @@ def _split(balls, fmt):
             rest[i] = np.nextafter(rest[i], np.inf if beyond > 0 else -np.inf)
     wrong = np.abs(rest) > 0.5  # rounded twice, or cut off
     step = np.copysign(1.0, rest) * wrong
-    head, rest = head + step * unit, rest - step
+    with np.errstate(over="ignore"):
+        head, rest = head + step * unit, rest - step
     too_large = np.abs(head) > fmt.largest
     infinity = np.inf if fmt.has_infinity else np.nan
     head = np.where(too_large, np.copysign(infinity, head), head)
