@@ -4,9 +4,27 @@ import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
-from cases import ALL_FORMATS
+from cases import ALL_FORMATS, INF, NAN
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stable_softmax import BF16, E4M3, FORMATS, FP16, FP32, FP64, TF32, exp_exact, format_of, ulp
+from stable_softmax import (
+    BF16,
+    E4M3,
+    E5M2,
+    FORMATS,
+    FP16,
+    FP32,
+    FP64,
+    TF32,
+    exp_exact,
+    format_of,
+    round_to,
+    ulp,
+    ulp_error,
+)
+
+SHORT = [FP16, BF16, E5M2, E4M3]
 
 
 @pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
@@ -95,3 +113,67 @@ def test_what_is_no_format_of_the_book_raises_a_clear_error(given):
 def test_only_e4m3_has_no_infinity():
     assert [f.name for f in FORMATS.values() if not f.has_infinity] == [E4M3.name]
     assert E4M3.largest == 448 and math.isnan(float(np.float64(465).astype(E4M3.dtype)))
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_rounding_keeps_every_number_of_the_format(fmt):
+    bits = 8 * fmt.dtype.itemsize
+    numbers = np.arange(2 ** min(bits, 16), dtype=f"uint{min(bits, 16)}")
+    numbers = numbers.view(fmt.dtype) if bits <= 16 else numbers.astype(fmt.dtype) / 3
+    with np.errstate(invalid="ignore"):  # ml_dtypes raises the flag for signaling nans
+        numbers = numbers[np.isfinite(numbers)]
+    rounded = round_to(numbers, fmt)
+    assert rounded.dtype == fmt.dtype
+    np.testing.assert_array_equal(rounded.astype(float), numbers.astype(float))
+
+
+@pytest.mark.parametrize("fmt", SHORT, ids=str)
+@given(x=st.floats(-448, 448))
+def test_rounding_is_off_by_at_most_half_an_ulp(fmt, x):
+    assert ulp_error(round_to(x, fmt), x) <= 0.5
+
+
+@pytest.mark.parametrize("fmt", [FP32, FP16, E5M2, E4M3], ids=str)
+def test_rounding_agrees_with_a_conversion_that_rounds_once(fmt):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=10_000) * 10.0 ** rng.integers(-12, 6, 10_000)
+    with np.errstate(over="ignore", invalid="ignore"):
+        converted = x.astype(fmt.dtype)
+    np.testing.assert_array_equal(round_to(x, fmt).astype(float), converted.astype(float))
+
+
+def test_a_conversion_to_bfloat16_rounds_twice_and_round_to_does_not():
+    x = np.array([1 + 2.0**-8 + 2.0**-30])
+    assert x.astype(ml_dtypes.bfloat16) == 1
+    assert round_to(x, "bf16") == 1 + 2.0**-7
+
+
+def test_ties_go_to_the_even_neighbor():
+    np.testing.assert_array_equal(
+        round_to([100.25, 99.75, 257.0, 259.0], BF16), [100, 100, 256, 260]
+    )
+
+
+ROUNDED = [  # number, and what it becomes in fp16, bf16, e5m2, e4m3
+    (65519.0, 65504, 65536, INF, NAN),
+    (65520.0, INF, 65536, INF, NAN),
+    (464.0, 464, 464, 448, 448),
+    (464.1, 464, 464, 448, NAN),
+    (-INF, -INF, -INF, -INF, NAN),
+    (NAN, NAN, NAN, NAN, NAN),
+    (1e-9, 0, 9.968061931431293e-10, 0, 0),
+    (0.0, 0, 0, 0, 0),
+]
+
+
+@pytest.mark.parametrize("row", ROUNDED, ids=lambda row: f"{row[0]:g}")
+def test_the_ends_of_the_formats(row):
+    number, *want = row
+    np.testing.assert_array_equal([float(round_to(number, fmt)) for fmt in SHORT], want)
+
+
+def test_only_formats_that_store_arrays_can_be_rounded_to():
+    with pytest.raises(TypeError, match="tf32 exists only inside"):
+        round_to(1.0, "tf32")
+    with pytest.raises(TypeError, match="use one of"):
+        round_to(1.0, "int32")

@@ -14,6 +14,7 @@ from stable_softmax import (
     cross_entropy_gradient_shifted,
     cross_entropy_log1p,
     cross_entropy_shifted,
+    round_to,
     softmax_shifted,
     ulp_error,
 )
@@ -22,7 +23,6 @@ from stable_softmax.low_precision import (
     gradient_in_format,
     losses_in_format,
     odds_change,
-    round_to,
 )
 
 

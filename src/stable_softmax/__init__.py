@@ -43,7 +43,19 @@ from .error import (
     softmax_bound_shifted,
     ulp_error,
 )
-from .floating_point import BF16, E4M3, E5M2, FORMATS, FP16, FP32, FP64, TF32, format_of, ulp
+from .floating_point import (
+    BF16,
+    E4M3,
+    E5M2,
+    FORMATS,
+    FP16,
+    FP32,
+    FP64,
+    TF32,
+    format_of,
+    round_to,
+    ulp,
+)
 from .log_softmax import (
     log_softmax_clamped,
     log_softmax_epsilon,

@@ -17,7 +17,7 @@ from decimal import Decimal, localcontext
 import numpy as np
 from array_api_compat import array_namespace
 
-from .floating_point import FP64, ulp
+from .floating_point import FP64, round_to
 
 _STEPS = 256  # table entries between 1 and 2
 _SPLITTER = 2.0**27 + 1.0
@@ -230,12 +230,7 @@ def round_pair(x, fmt, k=0):
         lost = high - np.ldexp(y, -np.asarray(k))
         put_back = np.ldexp(round_to_odd(*two_sum(lost, low)), k)
         return np.where(lost == 0, y, y + put_back)
-    odd = round_to_odd(np.ldexp(high, k), np.ldexp(low, k))
-    unit = ulp(odd, fmt)
-    y = np.rint(odd / unit) * unit
-    too_large = np.inf if fmt.has_infinity else np.nan
-    y = np.where(np.abs(y) > fmt.largest, np.copysign(too_large, y), y)
-    return y.astype(fmt.dtype)
+    return round_to(round_to_odd(np.ldexp(high, k), np.ldexp(low, k)), fmt)
 
 
 def round_to_odd(s, lost):

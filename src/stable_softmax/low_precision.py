@@ -3,7 +3,7 @@
 import numpy as np
 
 from .arrays import check_labels, take_label
-from .floating_point import format_of, ulp
+from .floating_point import round_to, ulp
 
 #: The steps of a loss, from the last layer to the mean over the batch, in their order.
 STEPS = ("operands", "product", "logits", "exponentials", "sum", "losses", "mean")
@@ -37,40 +37,6 @@ def odds_change(x, fmt):
     stored = round_to(x, fmt)
     change = np.expm1(ulp(x, fmt) / 2)
     return np.where(np.isfinite(stored) | np.isnan(x), change, np.inf)
-
-
-def round_to(x, fmt):
-    """Round numbers to the nearest of a format, once.
-
-    A conversion by ``astype`` takes float64 to bfloat16 by way of float32, which rounds twice:
-    ``1 + 2**-8 + 2**-30`` becomes 1 there, and the nearest is ``1 + 2**-7``.
-
-    Parameters
-    ----------
-    x : array_like of float, any shape
-    fmt : dtype, Format or str
-        The format; TF32, which stores nothing, is refused.
-
-    Returns
-    -------
-    numpy.ndarray of the format's dtype, shape of x
-        Ties go to the even neighbor. What is too large, and an infinity, becomes inf (nan in
-        e4m3), without a warning. nan stays nan.
-
-    Raises
-    ------
-    TypeError
-        If the format is not one of this book, or stores no arrays.
-    """
-    fmt = format_of(fmt)
-    if fmt.dtype is None:
-        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
-    x = np.asarray(x).astype(np.float64)
-    if fmt.dtype == x.dtype:
-        return x
-    spacing = ulp(x, fmt)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.isfinite(x), np.rint(x / spacing) * spacing, x).astype(fmt.dtype)
 
 
 def gradient_in_format(gradient, fmt, scale=1.0):

@@ -3,8 +3,7 @@
 import numpy as np
 
 from ..error import relative_error
-from ..floating_point import BF16, FP16, FP32, format_of
-from ..low_precision import round_to
+from ..floating_point import BF16, FP16, FP32, format_of, round_to
 from ..reference import softmax_exact
 from .report import Case, check_cases
 
