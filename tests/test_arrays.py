@@ -2,7 +2,17 @@ import numpy as np
 import pytest
 
 from stable_softmax import arrays
-from stable_softmax.arrays import as_logits, check_labels, one_hot, take_label
+from stable_softmax.arrays import (
+    as_float64,
+    as_logits,
+    as_samples,
+    check_labels,
+    drop_axes,
+    from_rows,
+    one_hot,
+    take_label,
+    to_rows,
+)
 
 
 @pytest.mark.parametrize(
@@ -132,3 +142,39 @@ def test_labels_follow_the_logits_to_their_library():
 def test_every_public_function_of_the_module_is_documented():
     public = [f for n, f in vars(arrays).items() if callable(f) and f.__module__ == arrays.__name__]
     assert all(f.__doc__ for f in public if not f.__name__.startswith("_"))
+
+
+@pytest.mark.parametrize("axes", [(2,), (0,), (0, 2), (0, 1, 2), ()])
+def test_rows_come_back_in_the_layout_they_had(axes):
+    x = np.arange(24.0).reshape(2, 3, 4)
+    rows = to_rows(x, axes)
+    assert rows.ndim == 2
+    assert rows.shape[1] == np.prod([x.shape[a] for a in axes])
+    np.testing.assert_array_equal(from_rows(rows, x, axes), x)
+
+
+def test_a_row_holds_the_classes_of_one_sample():
+    x = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(to_rows(x, (0,)), [[0, 3], [1, 4], [2, 5]])
+
+
+def test_reduced_axes_are_dropped_unless_kept():
+    result = np.zeros((1, 3, 1))
+    assert drop_axes(result, (0, 2), keepdims=False).shape == (3,)
+    assert drop_axes(result, (0, 2), keepdims=True).shape == (1, 3, 1)
+    assert drop_axes(np.zeros(()), (), keepdims=False).shape == ()
+
+
+def test_samples_are_checked_together():
+    x, labels, axis = as_samples([[1, 2, 3]], [2], axis=-1)
+    assert (x.dtype, labels.dtype, axis) == (np.float64, np.int64, 1)
+    with pytest.raises(ValueError, match="labels must lie in"):
+        as_samples([[1, 2, 3]], [3])
+
+
+def test_numbers_of_any_library_become_float64():
+    half = np.array([1.5, -2.0], dtype=np.float16)
+    assert as_float64(half).dtype == np.float64
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    tensor = torch.tensor([1.5, -2.0], dtype=torch.bfloat16, requires_grad=True)
+    np.testing.assert_array_equal(as_float64(tensor), [1.5, -2.0])

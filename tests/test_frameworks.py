@@ -15,6 +15,7 @@ from stable_softmax import (
 )
 from stable_softmax.frameworks import (
     available_frameworks,
+    call_all,
     capped_losses,
     describe_machine,
     gluon_loss,
@@ -165,3 +166,8 @@ def test_results_keep_each_format_that_the_library_has(name, fmt):
     for call, function in library.functions.items():
         result = function(x, labels) if "entropy" in call else function(x)
         assert result.dtype == fmt.dtype, call
+
+
+def test_only_losses_are_called_with_labels():
+    functions = {"softmax": lambda x: x + 1, "cross_entropy_gradient": lambda x, y: x * y}
+    assert call_all(functions, 2, 5) == {"softmax": 3, "cross_entropy_gradient": 10}

@@ -21,7 +21,7 @@ from .display import show_progress
 from .error import absolute_error, ulp_error
 from .families import FAMILIES
 from .floating_point import FORMATS
-from .frameworks import available_frameworks, describe_machine, is_installed
+from .frameworks import available_frameworks, call_all, describe_machine, is_installed
 from .mxnet_process import functions_in_fresh_mxnet
 from .sub_ulp import exact_parts
 
@@ -291,11 +291,7 @@ def _computed(x, labels, fmt):
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         results = {
-            name: {
-                f: function(x, labels) if "entropy" in f else function(x)
-                for f, function in functions.items()
-            }
-            for name, functions in implementations.items()
+            name: call_all(functions, x, labels) for name, functions in implementations.items()
         }
     if "SciPy" in results:  # has no loss: what its users write
         rows = np.arange(len(x)), labels

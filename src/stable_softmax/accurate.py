@@ -8,7 +8,7 @@ float64 and rounds once, at the end.
 
 from array_api_compat import array_namespace
 
-from .arrays import as_logits, check_labels, class_axis, one_hot, take_label
+from .arrays import as_logits, as_samples, drop_axes, one_hot, take_label
 from .double_double import round_to_odd, two_sum
 from .floating_point import FP32, FP64, format_of
 
@@ -108,7 +108,7 @@ def logsumexp_twosum(x, axis=-1, keepdims=False):
     z, t, at_max = _shift(xp.where(finite, x, xp.zeros_like(x)), axis, xp)
     _, k, rest = _terms(z, t, at_max, axis, xp)
     result = xp.where(finite, m + (xp.log(k) + xp.log1p(rest / k)), m)
-    return result if keepdims or not axis else xp.squeeze(result, axis=axis)
+    return drop_axes(result, axis, keepdims)
 
 
 def cross_entropy_twosum(x, labels, axis=-1):
@@ -136,8 +136,7 @@ def cross_entropy_twosum(x, labels, axis=-1):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, _, _ = as_logits(x, axis)
-    labels, axis = check_labels(labels, x, axis), class_axis(axis, x.ndim)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax_twosum(x, axis), labels, axis)
 
 
@@ -167,8 +166,8 @@ def cross_entropy_gradient_twosum(x, labels, axis=-1):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, _, xp = as_logits(x, axis)
-    labels, axis = check_labels(labels, x, axis), class_axis(axis, x.ndim)
+    x, labels, axis = as_samples(x, labels, axis)
+    xp = array_namespace(x)
     z, t, at_max = _shift(x, axis, xp)
     e, k, rest = _terms(z, t, at_max, axis, xp)
     p, others = e / (k + rest), rest / (k + rest)
@@ -290,8 +289,7 @@ def cross_entropy_wider(x, labels, axis=-1):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, _, _ = as_logits(x, axis)
-    labels, axis = check_labels(labels, x, axis), class_axis(axis, x.ndim)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax_wider(x, axis), labels, axis)
 
 

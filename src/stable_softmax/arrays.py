@@ -4,6 +4,7 @@ One place decides what counts as logits, as an axis and as labels, so that the a
 consist of their equations only. Nothing here changes an argument.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -102,6 +103,101 @@ def check_labels(labels, x, axis=-1):
     return labels
 
 
+def as_samples(x, labels, axis=-1):
+    """Check logits, class indices and class axis together.
+
+    Parameters
+    ----------
+    x : array_like
+        Logits; see `as_logits`.
+    labels : array_like of int
+        Class indices; see `check_labels`.
+    axis : int
+        The class axis; see `class_axis`.
+
+    Returns
+    -------
+    x : array
+    labels : int64 array
+    axis : int
+        Not negative.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See the three functions.
+    """
+    x, _, _ = as_logits(x, axis)
+    return x, check_labels(labels, x, axis), class_axis(axis, x.ndim)
+
+
+def as_float64(x):
+    """Return the numbers of an array of any library as a float64 NumPy array.
+
+    Parameters
+    ----------
+    x : array_like
+        A PyTorch tensor leaves its graph and its device.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+    """
+    if hasattr(x, "detach"):
+        x = x.detach().cpu().double()
+    return np.asarray(x).astype(np.float64)
+
+
+def to_rows(x, axes):
+    """Return the rows of x along the class axes as a float64 NumPy array.
+
+    Parameters
+    ----------
+    x : array
+    axes : tuple of int
+        As returned by `as_logits`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (rows, classes)
+    """
+    n = math.prod(x.shape[a] for a in axes)
+    return np.moveaxis(as_float64(x), axes, _last(x, axes)).reshape(-1, n)
+
+
+def from_rows(rows, x, axes):
+    """Put rows, as of `to_rows`, back into the layout of x.
+
+    Parameters
+    ----------
+    rows : numpy.ndarray, shape (rows, classes)
+    x : array
+        Gives the shape.
+    axes : tuple of int
+
+    Returns
+    -------
+    numpy.ndarray, shape of x
+    """
+    kept = [n for a, n in enumerate(x.shape) if a not in axes]
+    shape = kept + [x.shape[a] for a in axes]
+    return np.moveaxis(rows.reshape(shape), _last(x, axes), axes)
+
+
+def drop_axes(result, axis, keepdims):
+    """Remove the class axes, which have length one, unless the caller keeps them.
+
+    Parameters
+    ----------
+    result : array
+    axis : tuple of int
+    keepdims : bool
+    """
+    if keepdims or not axis:
+        return result
+    return array_namespace(result).squeeze(result, axis=axis)
+
+
 def class_axis(axis, ndim):
     """Return the one class axis as a number from 0 to ndim - 1.
 
@@ -172,6 +268,10 @@ def _as_array(x, name):
     except ValueError:
         raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from None
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def _last(x, axes):
+    return tuple(range(len(x.shape) - len(axes), len(x.shape)))
 
 
 def _is_kind(x, kind):

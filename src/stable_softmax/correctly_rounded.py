@@ -7,12 +7,11 @@ through the same lines. The bits of the results depend neither on the processor 
 NumPy arrays only: the pairs know nothing of autograd.
 """
 
-import math
 from decimal import Decimal, localcontext
 
 import numpy as np
 
-from .arrays import as_logits, check_labels, class_axis, take_label
+from .arrays import as_logits, as_samples, drop_axes, from_rows, take_label, to_rows
 from .double_double import (
     add,
     add_up,
@@ -118,7 +117,7 @@ def logsumexp_double_double(x, axis=-1, keepdims=False):
     x, axes, rows, fmt = _rows(x, axis)
     results = _by_blocks(_logsumexp_rows, rows, fmt, special=np.max(rows, axis=-1))
     results = results.reshape([1 if a in axes else n for a, n in enumerate(x.shape)])
-    return results if keepdims else np.squeeze(results, axis=axes)
+    return drop_axes(results, axes, keepdims)
 
 
 def cross_entropy_double_double(x, labels, axis=-1):
@@ -148,8 +147,7 @@ def cross_entropy_double_double(x, labels, axis=-1):
         If `x` is not real or belongs to another array library, `axis` is not one existing axis, or
         `labels` is not made of integers in ``0 .. n-1`` of the right shape.
     """
-    x, _, _, _ = _rows(x, axis)
-    labels, axis = check_labels(labels, x, axis), class_axis(axis, x.ndim)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax_double_double(x, axis), labels, axis)
 
 
@@ -180,8 +178,7 @@ def cross_entropy_gradient_double_double(x, labels, axis=-1):
         If `x` is not real or belongs to another array library, `axis` is not one existing axis, or
         `labels` is not made of integers in ``0 .. n-1`` of the right shape.
     """
-    x, _, _, _ = _rows(x, axis)
-    labels, axis = check_labels(labels, x, axis), class_axis(axis, x.ndim)
+    x, labels, axis = as_samples(x, labels, axis)
     return _per_class(_gradient_rows, x, axis, labels.reshape(-1, 1))
 
 
@@ -289,9 +286,7 @@ def _per_class(rows_function, x, axis, *labels):
     """Apply a function of rows along the class axes, and put the results in the layout of x."""
     x, axes, rows, fmt = _rows(x, axis)
     results = _by_blocks(rows_function, rows, fmt, *labels, special=np.full(len(rows), np.nan))
-    last = tuple(range(x.ndim - len(axes), x.ndim))
-    moved = np.moveaxis(np.empty(x.shape, dtype=bool), axes, last).shape
-    return np.moveaxis(results.reshape(moved), last, axes)
+    return from_rows(results, x, axes)
 
 
 def _rows(x, axis):
@@ -302,10 +297,7 @@ def _rows(x, axis):
             f"x must be a NumPy array, not {type(x).__module__}.{type(x).__name__}: the "
             "double-double functions are for NumPy only; the ones named ..._wider take tensors"
         )
-    fmt = format_of(x)
-    last = tuple(range(x.ndim - len(axes), x.ndim))
-    n = math.prod(x.shape[a] for a in axes)
-    return x, axes, np.moveaxis(x, axes, last).reshape(-1, n).astype(np.float64), fmt
+    return x, axes, to_rows(x, axes), format_of(x)
 
 
 def _by_blocks(rows_function, x, fmt, *labels, special):

@@ -7,7 +7,7 @@ a batch is the caller's. The first four are studied because they fail.
 from array_api_compat import array_namespace
 
 from . import log_softmax
-from .arrays import as_logits, check_labels, class_axis, one_hot, take_label
+from .arrays import as_samples, one_hot, take_label
 from .logsumexp import logsumexp_shifted
 from .softmax import softmax_shifted
 
@@ -39,7 +39,7 @@ def cross_entropy_naive(x, labels, axis=-1):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_naive(x, axis), labels, axis)
 
 
@@ -71,7 +71,7 @@ def cross_entropy_two_step(x, labels, axis=-1):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_two_step(x, axis), labels, axis)
 
 
@@ -104,7 +104,7 @@ def cross_entropy_epsilon(x, labels, axis=-1, epsilon=1e-7):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_epsilon(x, axis, epsilon), labels, axis)
 
 
@@ -137,7 +137,7 @@ def cross_entropy_clamped(x, labels, axis=-1, epsilon=1e-7):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_clamped(x, axis, epsilon), labels, axis)
 
 
@@ -172,7 +172,7 @@ def cross_entropy_from_logsumexp(x, labels, axis=-1):
     ----------
     PyTorch issue 11752 (the same order, mended there).
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return logsumexp_shifted(x, axis) - take_label(x, labels, axis)
 
 
@@ -208,7 +208,7 @@ def cross_entropy_shifted(x, labels, axis=-1):
     ----------
     Blanchard, Higham & Higham 2021.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_shifted(x, axis), labels, axis)
 
 
@@ -243,7 +243,7 @@ def cross_entropy_log1p(x, labels, axis=-1):
     ----------
     Blanchard, Higham & Higham 2021; PyTorch issue 113708 (open).
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_log1p(x, axis), labels, axis)
 
 
@@ -277,7 +277,7 @@ def cross_entropy_gradient_shifted(x, labels, axis=-1):
     ----------
     Bridle 1990; Goodfellow, Bengio & Courville 2016, section 6.2.2.3.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     return softmax_shifted(x, axis) - one_hot(labels, x, axis)
 
 
@@ -308,15 +308,9 @@ def cross_entropy_gradient_complement(x, labels, axis=-1):
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
     """
-    x, labels, axis = _as_samples(x, labels, axis)
+    x, labels, axis = as_samples(x, labels, axis)
     xp = array_namespace(x)
     p = softmax_shifted(x, axis)
     at_label = one_hot(labels, x, axis) == 1
     others = xp.where(at_label, xp.zeros_like(p), p)
     return xp.where(at_label, -xp.sum(others, axis=axis, keepdims=True), p)
-
-
-def _as_samples(x, labels, axis):
-    """Check the three arguments together and return them with a non-negative class axis."""
-    x, _, _ = as_logits(x, axis)
-    return x, check_labels(labels, x, axis), class_axis(axis, x.ndim)

@@ -6,6 +6,7 @@ of the comparison is float64. A nan is never hidden: it stays visible in every m
 
 import numpy as np
 
+from .arrays import as_float64
 from .floating_point import format_of, ulp
 
 
@@ -38,7 +39,7 @@ def ulp_error(computed, reference, dtype=None, remainder=0.0):
     """
     computed = computed if hasattr(computed, "dtype") else np.asarray(computed, dtype=np.float64)
     fmt = format_of(computed if dtype is None else dtype)
-    computed, reference = _as_float64(computed), _as_float64(reference)
+    computed, reference = as_float64(computed), as_float64(reference)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs((computed - reference) / ulp(reference, fmt) - remainder)
     return _mark_special(error, computed, reference, if_equal=np.abs(remainder))
@@ -58,7 +59,7 @@ def relative_error(computed, reference):
         0 where both are equal (also 0, infinities, two nans); inf where the reference is 0 and
         the computed value is not, or where one is infinite; a nan against a number gives nan.
     """
-    computed, reference = _as_float64(computed), _as_float64(reference)
+    computed, reference = as_float64(computed), as_float64(reference)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
         error = np.abs(computed - reference) / np.abs(reference)
     return _mark_special(error, computed, reference)
@@ -77,7 +78,7 @@ def absolute_error(computed, reference):
     numpy.ndarray of float64
         0 where both are equal (also infinities and two nans); a nan against a number gives nan.
     """
-    computed, reference = _as_float64(computed), _as_float64(reference)
+    computed, reference = as_float64(computed), as_float64(reference)
     with np.errstate(invalid="ignore", over="ignore"):
         error = np.abs(computed - reference)
     return _mark_special(error, computed, reference)
@@ -222,12 +223,6 @@ def logsumexp_bound_shifted(n, lse, minimum):
     Blanchard, Higham & Higham 2021: ``1 + |lse + n - min x| / |lse|``.
     """
     return 1 + np.abs(np.asarray(lse) + n - minimum) / np.abs(lse)
-
-
-def _as_float64(x):
-    if hasattr(x, "detach"):
-        x = x.detach().cpu().double()
-    return np.asarray(x).astype(np.float64)
 
 
 def _mark_special(error, computed, reference, if_equal=0.0):

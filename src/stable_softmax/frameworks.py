@@ -41,6 +41,26 @@ class Framework:
     formats: tuple = ("fp64", "fp32", "fp16")
 
 
+def call_all(functions, x, labels):
+    """Call each function of a dictionary with what it takes.
+
+    Parameters
+    ----------
+    functions : mapping of str to callable
+        Named as those of a `Framework`: the ones whose name contains "entropy" take labels.
+    x, labels : array
+        Logits and class indices.
+
+    Returns
+    -------
+    dict of str to array
+    """
+    return {
+        name: function(x, labels) if "entropy" in name else function(x)
+        for name, function in functions.items()
+    }
+
+
 @functools.cache
 def available_frameworks():
     """Return the installed libraries as a dictionary from name to `Framework`.

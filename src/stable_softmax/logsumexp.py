@@ -1,6 +1,6 @@
 """Log-sum-exp: log(exp(x_1) + ... + exp(x_n)) without the exponentials leaving the format."""
 
-from .arrays import as_logits
+from .arrays import as_logits, drop_axes
 
 
 def logsumexp_naive(x, axis=-1, keepdims=False):
@@ -65,7 +65,7 @@ def logsumexp_shifted(x, axis=-1, keepdims=False):
     x, axis, xp = as_logits(x, axis)
     m = _finite_max(x, axis, xp)
     s = xp.sum(xp.exp(x - m), axis=axis, keepdims=True)
-    return _drop(m + xp.log(s), axis, keepdims, xp)
+    return drop_axes(m + xp.log(s), axis, keepdims)
 
 
 def logsumexp_log1p(x, axis=-1, keepdims=False):
@@ -105,15 +105,10 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     e = xp.exp(x - _finite_max(x, axis, xp))
     smaller = xp.where(at_max, xp.zeros_like(e), e)
     rest = xp.sum(smaller, axis=axis, keepdims=True)
-    return _drop(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims, xp)
+    return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
 
 
 def _finite_max(x, axis, xp):
     """Return the maximum of each row, or 0 where it is infinite or nan: inf - inf would be nan."""
     m = xp.max(x, axis=axis, keepdims=True)
     return xp.where(xp.isfinite(m), m, xp.zeros_like(m))
-
-
-def _drop(result, axis, keepdims, xp):
-    """Remove the reduced axes unless the caller keeps them."""
-    return result if keepdims or not axis else xp.squeeze(result, axis=axis)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .frameworks import available_frameworks, import_mxnet, is_installed, why_no_mxnet
+from .frameworks import available_frameworks, call_all, import_mxnet, is_installed, why_no_mxnet
 
 _LOG_SOFTMAX = """
 import sys
@@ -112,17 +112,12 @@ def functions_in_fresh_mxnet(samples, **environment):
     ImportError
         Where MXNet is not installed.
     """
-    if not is_installed("mxnet"):
-        raise ImportError(why_no_mxnet())
-    with tempfile.TemporaryDirectory() as folder:
-        source, target = os.path.join(folder, "x.npz"), os.path.join(folder, "y.npz")
-        np.savez(source, *(array for sample in samples for array in sample))
-        run_in_subprocess(_FUNCTIONS, source, target, **environment)
-        results = [{} for _ in samples]
-        with np.load(target) as arrays:
-            for key, values in arrays.items():
-                name, i = key.split()
-                results[int(i)][name] = values
+    arrays = [array for sample in samples for array in sample]
+    found, _ = _in_fresh_mxnet(_FUNCTIONS, arrays, **environment)
+    results = [{} for _ in samples]
+    for key, values in found.items():
+        name, i = key.split()
+        results[int(i)][name] = values
     return results
 
 
@@ -201,20 +196,27 @@ def functions_of_file(source, target):
     functions = available_frameworks()["MXNet"].functions
     with np.load(source) as arrays:
         batches = list(arrays.values())
+    pairs = enumerate(zip(batches[::2], batches[1::2], strict=True))
     results = {
-        f"{name} {i}": function(x, labels) if "entropy" in name else function(x)
-        for name, function in functions.items()
-        for i, (x, labels) in enumerate(zip(batches[::2], batches[1::2], strict=True))
+        f"{name} {i}": values
+        for i, (x, labels) in pairs
+        for name, values in call_all(functions, x, labels).items()
     }
     np.savez(target, **results)
 
 
 def _log_softmax(arrays, axis, environment):
+    results, printed = _in_fresh_mxnet(_LOG_SOFTMAX, arrays, str(axis), **environment)
+    return list(results.values()), printed
+
+
+def _in_fresh_mxnet(code, arrays, *arguments, **environment):
+    """Hand arrays to a fresh process by a file; return what it hands back, and what it printed."""
     if not is_installed("mxnet"):
         raise ImportError(why_no_mxnet())
     with tempfile.TemporaryDirectory() as folder:
         source, target = os.path.join(folder, "x.npz"), os.path.join(folder, "y.npz")
         np.savez(source, *arrays)
-        printed = run_in_subprocess(_LOG_SOFTMAX, source, target, str(axis), **environment)
+        printed = run_in_subprocess(code, source, target, *arguments, **environment)
         with np.load(target) as results:
-            return list(results.values()), printed
+            return dict(results), printed

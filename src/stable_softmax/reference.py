@@ -13,10 +13,9 @@ Johansson 2017 (Arb); Ziv 1991 (raising the precision until the rounding is safe
 import math
 
 import numpy as np
-from array_api_compat import array_namespace
 from flint import arb, ctx
 
-from .arrays import as_logits, check_labels, class_axis
+from .arrays import as_logits, check_labels, class_axis, from_rows, to_rows
 from .floating_point import format_of
 
 _START_BITS, _MOST_BITS = 96, 1 << 17
@@ -181,26 +180,50 @@ def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
     return gradient
 
 
-def _shifted_terms(row):
-    """Shift a row by its maximum: z and exp(z), and the position of one maximum."""
+def shifted_terms(row):
+    """Shift a row by its maximum.
+
+    Parameters
+    ----------
+    row : list of float
+
+    Returns
+    -------
+    z, e : list of flint.arb
+        The differences and their exponentials.
+    top : int
+        The position of one maximum.
+    """
     top = max(range(len(row)), key=row.__getitem__)
     z = [arb(v) - arb(row[top]) for v in row]
     return z, [v.exp() for v in z], top
 
 
-def _rest(e, top):
+def rest_of(e, top):
+    """Add all terms but the one at position `top`.
+
+    Parameters
+    ----------
+    e : list of flint.arb
+    top : int
+
+    Returns
+    -------
+    flint.arb
+        Exactly 0 if there is no other term.
+    """
     return sum((v for i, v in enumerate(e) if i != top), arb(0))
 
 
 def _softmax_balls(row):
-    _, e, top = _shifted_terms(row)
-    total = 1 + _rest(e, top)
+    _, e, top = shifted_terms(row)
+    total = 1 + rest_of(e, top)
     return [v / total for v in e]
 
 
 def _log_softmax_balls(row):
-    z, e, top = _shifted_terms(row)
-    log_sum = log_total(_rest(e, top))
+    z, e, top = shifted_terms(row)
+    log_sum = log_total(rest_of(e, top))
     return [v - log_sum for v in z]
 
 
@@ -224,8 +247,8 @@ def log_total(rest):
 
 
 def _logsumexp_balls(row):
-    _, e, top = _shifted_terms(row)
-    return [arb(row[top]) + log_total(_rest(e, top))]
+    _, e, top = shifted_terms(row)
+    return [arb(row[top]) + log_total(rest_of(e, top))]
 
 
 def _complement_balls(row):
@@ -234,8 +257,8 @@ def _complement_balls(row):
     The sum without one term costs n additions, but the total minus the term is as good unless
     the term is the largest, for which `_rest` is used.
     """
-    _, e, top = _shifted_terms(row)
-    rest = _rest(e, top)
+    _, e, top = shifted_terms(row)
+    rest = rest_of(e, top)
     total = 1 + rest
     return [(rest if i == top else total - v) / total for i, v in enumerate(e)]
 
@@ -301,9 +324,7 @@ def _per_class(x, axis, dtype, balls_of, if_infinite):
         return [if_infinite if v == -math.inf else next(finite) for v in row]
 
     results = _array([_row(balls_of, row, fmt, of_special) for row in rows], fmt)
-    moved = tuple(range(len(x.shape) - len(axes), len(x.shape)))
-    shape = [n for a, n in enumerate(x.shape) if a not in axes] + [x.shape[a] for a in axes]
-    return np.moveaxis(results.reshape(shape), moved, axes)
+    return from_rows(results, x, axes)
 
 
 def _exp_of_special(balls_of, row, fmt):
@@ -324,19 +345,7 @@ def _logsumexp_of_special(balls_of, row, fmt):
 def _rows(x, axes, dtype):
     """Return the rows of x along the class axes as Python floats, and the format of the result."""
     format_of(x)
-    fmt = format_of(x if dtype is None else dtype)
-    values = _to_numpy(x).astype(np.float64)
-    last = tuple(range(values.ndim - len(axes), values.ndim))
-    count = math.prod(values.shape[a] for a in axes)
-    return np.moveaxis(values, axes, last).reshape(-1, count).tolist(), fmt
-
-
-def _to_numpy(x):
-    """Return x as a NumPy array; a PyTorch tensor leaves its graph and its device."""
-    if isinstance(x, np.ndarray):
-        return x
-    xp = array_namespace(x)
-    return np.asarray(xp.astype(x.detach().cpu(), xp.float64))
+    return to_rows(x, axes).tolist(), format_of(x if dtype is None else dtype)
 
 
 def _array(rows, fmt):

@@ -6,7 +6,7 @@ because libraries do not say in which order they add.
 
 import numpy as np
 
-from .arrays import as_logits
+from .arrays import as_float64, as_logits
 from .reference import logsumexp_exact, softmax_exact
 
 
@@ -189,7 +189,7 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
     Derived in the chapter ``rounding_error``. The bound of Blanchard, Higham & Higham 2021 has
     ``2 max |x - m|`` in the place of the last two terms, and n + 2 in that of the others.
     """
-    x, p = _as_float64(x), _as_float64(p)
+    x, p = as_float64(x), as_float64(p)
     depth = np.max(x, axis=-1, keepdims=True) - x
     return 2 * exp_error + additions + 1 + depth + np.sum(p * depth, axis=-1, keepdims=True)
 
@@ -197,10 +197,4 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
 def _weights(x, axis):
     """Return exact probabilities, the sizes of the logits and the axes."""
     x, axes, _ = as_logits(x, axis)
-    return softmax_exact(x, axes, dtype="fp64"), np.abs(_as_float64(x)), axes
-
-
-def _as_float64(x):
-    if hasattr(x, "detach"):
-        x = x.detach().cpu().double()
-    return np.asarray(x).astype(np.float64)
+    return softmax_exact(x, axes, dtype="fp64"), np.abs(as_float64(x)), axes

@@ -12,7 +12,7 @@ from flint import arb, ctx
 
 from .arrays import as_logits, check_labels
 from .floating_point import FP64, format_of, ulp
-from .reference import log_total
+from .reference import log_total, rest_of, shifted_terms
 
 _START_BITS, _MOST_BITS = 128, 1 << 14
 
@@ -81,14 +81,16 @@ def _row(row, label, fmt):
 
 
 def _balls(row, label):
-    top = max(range(len(row)), key=row.__getitem__)
-    m = arb(row[top])
-    z = [arb(v) - m for v in row]
-    e = [v.exp() for v in z]
-    rest = sum((v for i, v in enumerate(e) if i != top), arb(0))
+    z, e, top = shifted_terms(row)
+    rest = rest_of(e, top)
     total, log_sum = 1 + rest, log_total(rest)
     others = rest if label == top else total - e[label]
-    return [*(v / total for v in e), *(v - log_sum for v in z), m + log_sum, others / total]
+    return [
+        *(v / total for v in e),
+        *(v - log_sum for v in z),
+        arb(row[top]) + log_sum,
+        others / total,
+    ]
 
 
 def _split(balls, fmt):
