@@ -157,14 +157,17 @@ def test_the_command_keeps_its_table_and_fails_if_we_lose(kept, monkeypatch, cap
     machine = accuracy.describe_machine()
     table = Table(77, machine, (fake(), fake("SciPy", worst=peer)))
     monkeypatch.setattr(accuracy, "measure", lambda elements: table)
+    times = {"fp64, n = 10": [1.0, 1.2]}
+    monkeypatch.setattr(accuracy, "rung_times", lambda: times)
     assert main(["--elements", "77"]) == status
     assert f"{status} losses in 1 comparisons" in capsys.readouterr().out
-    assert accuracy_table() == table
+    assert accuracy_table() == dataclasses.replace(table, times=times)
 
 
 def test_a_kept_table_of_other_code_or_another_machine_is_not_shown(kept, monkeypatch):
     fresh = Table(5, {}, (fake(),))
     monkeypatch.setattr(accuracy, "measure", lambda elements: fresh)
+    monkeypatch.setattr(accuracy, "rung_times", dict)
     assert accuracy_table() is fresh  # nothing kept yet
     main([])
     for change in ({"code": "other"}, {"machine": {"CPU": "other"}}):
@@ -173,6 +176,7 @@ def test_a_kept_table_of_other_code_or_another_machine_is_not_shown(kept, monkey
             "machine": accuracy.describe_machine(),
             "elements": 9,
             "measurements": [],
+            "times": {},
         }
         kept.write_text(json.dumps(content | change))
         assert accuracy_table() is fresh
@@ -194,3 +198,10 @@ def test_times_are_multiples_of_the_first_one():
     first, second = relative_times([np.sort, slow], np.arange(1000.0)[::-1], repeats=3)
     assert first == 1
     assert second > 5
+
+
+def test_every_rung_is_timed_in_both_formats_at_both_sizes_by_the_command_only():
+    times = accuracy.rung_times(elements=1000)
+    assert list(times) == ["fp64, n = 10", "fp64, n = 1000", "fp32, n = 10", "fp32, n = 1000"]
+    assert all(len(ratios) == len(RUNGS) and ratios[0] == 1 for ratios in times.values())
+    assert measure(elements=100, families=FAMILIES[:1]).times == {}

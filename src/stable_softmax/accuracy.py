@@ -11,7 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,7 @@ from . import accurate, correctly_rounded, cross_entropy, log_softmax, logsumexp
 from .display import show_progress
 from .error import absolute_error, ulp_error
 from .families import FAMILIES
-from .floating_point import FORMATS
+from .floating_point import FORMATS, round_to
 from .frameworks import available_frameworks, call_all, describe_machine, is_installed
 from .mxnet_process import functions_in_fresh_mxnet
 from .sub_ulp import exact_parts
@@ -96,11 +96,15 @@ class Table:
     machine : mapping of str to str
         See `stable_softmax.frameworks.describe_machine`.
     measurements : tuple of Measurement
+    times : mapping of str to sequence of float, optional
+        See `rung_times`. A table that was measured for a page has none, because two builds of one
+        page must not differ.
     """
 
     elements: int
     machine: Mapping
     measurements: tuple
+    times: Mapping = field(default_factory=dict)
 
     def select(self, **wanted):
         """Return the measurements whose fields have the wanted values: ``fmt="fp32"``."""
@@ -156,7 +160,7 @@ def accuracy_table(elements=QUICK):
     kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
     if kept.get("code") == _code() and kept.get("machine") == describe_machine():
         measurements = tuple(Measurement(**m) for m in kept["measurements"])
-        return Table(kept["elements"], kept["machine"], measurements)
+        return Table(kept["elements"], kept["machine"], measurements, kept["times"])
     return measure(elements)
 
 
@@ -221,6 +225,28 @@ def relative_times(functions, *arguments, repeats=7):
     return [t / best[0] for t in best]
 
 
+def rung_times(elements=100_000):
+    """Time the log-softmax of each rung, as a multiple of the first rung's.
+
+    Parameters
+    ----------
+    elements : int
+        Logits in each sample; at least 1000.
+
+    Returns
+    -------
+    dict of str to list of float
+        By format and number of classes, such as ``"fp64, n = 10"``, a ratio for each rung.
+    """
+    functions = [rung["log_softmax"] for rung in RUNGS.values()]
+    samples = {
+        f"{fmt}, n = {n}": round_to(np.random.default_rng(0).normal(size=(elements // n, n)), fmt)
+        for fmt in ("fp64", "fp32")
+        for n in (10, 1000)
+    }
+    return {name: relative_times(functions, x) for name, x in samples.items()}
+
+
 def main(arguments=None):
     """Run ``make accuracy``: measure, keep the table, and report.
 
@@ -239,7 +265,7 @@ def main(arguments=None):
     elements = parser.parse_args(arguments).elements
     if elements < 1:
         parser.error("--elements must be at least 1")
-    table = measure(elements)
+    table = replace(measure(elements), times=rung_times())
     kept = {"code": _code(), **asdict(table)}
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(kept))
