@@ -3,7 +3,10 @@
 import ast
 import re
 import statistics
+import subprocess
+import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import jupytext
 import pytest
@@ -14,6 +17,7 @@ TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
 SOLUTIONS = [page for page in PAGES if page.startswith("book/solutions/")]
 CHAPTERS = [page.replace("solutions/", "") for page in SOLUTIONS]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
 REFERENCE_CHAPTER = "book/corrections"  # a collection: longer, with headings of its own
 HEADINGS = ["Summary", "Exercises", "Further reading"]
 TEMPLATE = [
@@ -29,6 +33,8 @@ TEMPLATE = [
 MODULES = sorted((ROOT / "src/stable_softmax").glob("*.py"))
 BANNED = r"\b(simply|just|trick|magic|blows? up|obviously|trivial(ly)?|TODO|FIXME)\b"
 EXERCISE = r"^:::\{exercise\}.*\n:label: (\S+)"
+INDEX = r"^```\{index\} (.+)\n```\n"
+NAMES = {"Sterbenz's lemma", "TwoSum"}  # of the index, in capitals
 
 
 def read(page):
@@ -36,10 +42,20 @@ def read(page):
 
 
 def prose(page):
-    """The Markdown of a page without its header, its code and its directives' options."""
+    """The Markdown of a page without its header, index, code and its directives' options."""
     text = re.sub(r"\A---.*?^---\n", "", read(page), flags=re.S | re.M)
+    text = re.sub(INDEX, "", text, flags=re.M)
     text = re.sub(r"^```\{code-cell\}.*?^```$", "", text, flags=re.S | re.M)
     return re.sub(r"^:\w+:.*$", "", text, flags=re.M)
+
+
+def header(page):
+    found = re.match(r"---\n(.*?)^---\n", read(page), flags=re.S | re.M)
+    return yaml.safe_load(found[1]) if found else {}
+
+
+def description(page):
+    return header(page).get("myst", {}).get("html_meta", {}).get("description", "")
 
 
 def cells(page):
@@ -74,14 +90,24 @@ def every(pages):
 
 def test_every_page_of_the_book_is_in_the_table_of_contents():
     files = {p.relative_to(ROOT).with_suffix("").as_posix() for p in (ROOT / "book").rglob("*.md")}
-    assert files | {"index"} == set(PAGES), "add the page to _toc.yml, or delete it"
+    assert files | {"index", "genindex"} == set(PAGES), "add the page to _toc.yml, or delete it"
     assert set(CHAPTERS) <= set(PAGES)
 
 
 @every(["index", *CHAPTERS, *SOLUTIONS])
-def test_the_header_is_the_same_everywhere(page):
-    header = read("index").split("---\n")[1]
-    assert read(page).startswith(f"---\n{header}---\n"), "copy the header of index.md"
+def test_the_header_is_the_same_everywhere_but_for_the_description(page):
+    same = {key: value for key, value in header("index").items() if key != "myst"}
+    expected = {**same, "myst": {"html_meta": {"description": description(page)}}}
+    assert header(page) == expected, "copy the header of index.md, and describe the page"
+
+
+@every([page for page in PAGES if page != "genindex"])
+def test_every_page_has_a_description_for_those_who_search(page):
+    text = description(page)
+    assert 70 <= len(text) <= 155, f"{len(text)} characters"
+    assert text.endswith(".") and not re.search(r'[$`\\<>&"*{}_]', text), "plain words, no markup"
+    assert text.startswith("Solutions to the exercises of ") == (page in SOLUTIONS)
+    assert [text] == [d for d in map(description, PAGES) if d == text], "another page has it, too"
 
 
 @every(CHAPTERS)
@@ -251,6 +277,58 @@ def test_every_statement_of_the_summary_is_asserted(page):
     assert [d for d in asserted if d not in statements] == [], "this test asserts no statement"
 
 
+def glossary():
+    return labels("book/glossary", r"^([^\s`#].*)\n  \S")
+
+
+NOT_TEXT = [
+    r"\A---\n.*?^---$",  # the header
+    r"^```.*?^```$",  # code
+    r"^:::\{admonition\} In this chapter$.*?^:::$",
+    r"^:::\{explorable\}.*?^:::$",  # what stands in for it elsewhere
+    r"^## Summary$.*?(?=^## )",  # tests have it word for word
+    r"^[(#|:].*?$",  # labels, headings, tables, fences
+    r"\$\$.*?\$\$",
+    r"\$.*?\$",
+    r"\{[\w:]+\}`.*?`",  # roles
+    r"`.*?`",
+    r"\]\(.*?\)",  # addresses
+]
+
+
+@every(CHAPTERS)
+def test_a_term_of_the_glossary_is_linked_where_a_chapter_first_uses_it(page):
+    link = r"\{term\}`(?:[^`<]*<(?P<target>[^`>]+)>|(?P<link>[^`]+))`"
+    longest_first = "|".join(sorted(map(re.escape, glossary()), key=len, reverse=True))
+    plain = rf"(?<![\w-])(?P<plain>{longest_first})(?:e?s)?(?![\w-])"
+    seen, missing = set(), []
+    for found in re.finditer("|".join([link, *NOT_TEXT, plain]), read(page), re.I | re.M | re.S):
+        term = (found["target"] or found["link"] or found["plain"] or "").lower()
+        if term not in seen and found["plain"]:
+            missing.append(term)
+        seen.add(term)
+    assert not missing, "write {term}`word` or {term}`words <word>` where it first appears"
+
+
+def test_the_index_is_worded_alike_and_leads_to_headings():
+    terms = {term.lower(): term for term in glossary()}
+    entries = []
+    for page in PAGES:
+        places = labels(page, INDEX)
+        assert places == labels(page, rf"{INDEX}\n(?:\([\w-]+\)=\n)?#"), (
+            f"{page}: index entries stand before a heading, so that their links show it"
+        )
+        for place in places:
+            assert place.count(", ") <= 2, f"three entries for a section: {place}"
+            entries += place.split(", ")
+    assert len(entries) == len(set(entries)), "two sections have the same entry"
+    heads = {entry.split("; ")[0] for entry in entries}
+    for head in heads:
+        assert head == terms.get(head.lower(), head), f"the glossary has {terms[head.lower()]}"
+        assert head[0].islower() or head in NAMES | set(glossary()), f"lower case: {head}"
+        assert f"{head}s" not in heads | set(glossary()), f"singular or plural: {head}"
+
+
 def test_every_citation_has_an_entry_and_the_reverse():
     known = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text(), re.M))
     used = set()
@@ -336,3 +414,25 @@ def test_the_readme_names_every_chapter_and_fits_the_repository():
     assert f"jupyter-book build {flags}\n" in readme, "without make, the same flags as with it"
     for target in re.findall(r"\]\((?!http)([^)#]+)", readme):
         assert (ROOT / target).exists(), f"{target} does not exist"
+
+
+def test_those_who_cite_the_book_find_its_version_and_its_licenses():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["cff-version"] == "1.2.0" and citation["type"] == "software"
+    assert citation["title"] == CONFIG["title"] and citation["message"] and citation["abstract"]
+    assert citation["authors"] == [{"name": CONFIG["author"]}]
+    assert citation["version"] == project["version"]
+    assert citation["license"] == ["MIT", "CC-BY-4.0"]
+    assert len(citation["keywords"]) == len(set(citation["keywords"])) >= 5
+
+
+@pytest.mark.parametrize("place", [CONFIG["repository"]["url"], CONFIG["html"]["baseurl"]])
+def test_the_settings_alone_know_the_address_of(place):
+    url = urlsplit(place)
+    address = url.path.strip("/")  # owner/name, as Binder and others write it
+    address = address if "/" in address else f"{url.netloc}/{address}"
+    command = ["git", "grep", "--files-with-matches", "--ignore-case", "--fixed-strings", "-I"]
+    found = subprocess.run([*command, address], cwd=ROOT, capture_output=True, text=True)
+    assert not found.stderr, found.stderr
+    assert found.stdout.split() == ["_config.yml"], "take the address from _config.yml"
