@@ -9,6 +9,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import jupytext
+import nbformat
 import pytest
 import yaml
 
@@ -134,6 +136,20 @@ def test_the_strict_build_has_no_warning(site):
 def test_every_page_of_the_table_of_contents_is_built(site, page):
     text = (SITE / f"{page}.html").read_text(encoding="utf-8")
     assert "<h1>" in text and "Traceback (most recent call last)" not in text
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_with_code_is_published_as_a_notebook_with_the_same_code(site, page):
+    read = [cell.source for cell in jupytext.read(ROOT / f"{page}.md").cells if is_code(cell)]
+    path = SITE / "notebooks" / f"{page.removeprefix('book/')}.ipynb"
+    assert path.exists() == bool(read)
+    if read:
+        _, *published = [c.source for c in nbformat.read(path, 4).cells if is_code(c)]
+        assert published == read
+
+
+def is_code(cell):
+    return cell.cell_type == "code"
 
 
 class Page(HTMLParser):
