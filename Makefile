@@ -1,7 +1,7 @@
 # The two commands are "make book" and "make test"; "make" alone lists all.
 # Everything that is made goes into .venv/ and _build/; outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book test accuracy serve notebooks clean
+.PHONY: help book test site-test accuracy serve release notebooks clean
 PORT = 8000
 BIN = .venv/bin
 
@@ -22,8 +22,14 @@ This book needs Python 3.11 or newer with its venv module: install it from\
  or name one that is installed: make book PYTHON=/path/to/python3.12
 endef
 
+define NO_CHECKERS
+The gates of the site need npm and java for their checkers, and Chrome or Chromium:\
+ install them (on Debian or Ubuntu: sudo apt install npm default-jre-headless chromium) and repeat\
+ the command.
+endef
+
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1: /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1: /p' Makefile
 
 book: .venv/ready ## execute the chapters and build the site, warnings are errors
 	$(BIN)/jupyter-book build . -W -n --keep-going
@@ -33,11 +39,17 @@ test: .venv/ready ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest
 
+site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
+	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest
+
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
 	$(BIN)/python -m stable_softmax.accuracy
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+release: book ## pack the site, the notebooks and the book as a PDF in one zip
+	$(BIN)/python book/_ext/release.py
 
 notebooks: .venv/ready ## open the chapters as notebooks in JupyterLab
 	$(BIN)/jupytext-config set-default-viewer markdown >/dev/null
@@ -54,4 +66,10 @@ clean: ## remove all that is generated, the environment included
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	mkdir -p .venv/etc/ipython # else each kernel warns that its local connection is not encrypted
 	echo 'c.IPKernelApp.log_level = "ERROR"' >.venv/etc/ipython/ipython_kernel_config.py
+	touch $@
+
+# What the gates of the site need besides: the checkers of accessibility and of HTML.
+.venv/site-ready: .venv/ready Makefile
+	@command -v npm >/dev/null && command -v java >/dev/null || { echo "$(NO_CHECKERS)" >&2; exit 1; }
+	npm install --silent --no-audit --no-fund --prefix .venv/var/node axe-core@4.14.1 vnu-jar@26.9.27
 	touch $@
