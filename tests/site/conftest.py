@@ -1,0 +1,58 @@
+"""What the tests of the built site share: the site, a server for it and a browser.
+
+Run them by `make site-test`; `make test` leaves them out.
+"""
+
+import functools
+import http.server
+import sys
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+from built_site import ADDRESS, ROOT, SITE
+from playwright.sync_api import sync_playwright
+
+sys.path.append(str(ROOT / "book" / "_ext"))
+from browser import launch
+
+FOLDER = urlsplit(ADDRESS).path
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serve the site in the folder of its public address, and write no log."""
+
+    def translate_path(self, path):
+        inside = path.startswith(FOLDER)
+        return super().translate_path("/" + path[len(FOLDER) :] if inside else "/not-there")
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built site."""
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def server():
+    """The address of the site on a local server, with a slash at its end."""
+    handler = functools.partial(Handler, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}{FOLDER}"
+        running.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """The installed browser, driven by Playwright."""
+    with sync_playwright() as playwright:
+        try:
+            running = launch(playwright)
+        except RuntimeError as error:
+            pytest.exit(str(error), returncode=1)
+        yield running
+        running.close()

@@ -1,0 +1,212 @@
+"""The format explorer and the order of operations show what the functions of the book return."""
+
+import numpy as np
+import pytest
+
+from stable_softmax import (
+    FORMATS,
+    absolute_error,
+    log_softmax_exact,
+    log_softmax_from_logsumexp,
+    log_softmax_shifted,
+    round_to,
+    softmax_exact,
+    softmax_naive,
+    softmax_shifted,
+    ulp_error,
+)
+
+
+@pytest.fixture(scope="module")
+def pages(browser, site):
+    opened = {"formats": "overflow", "order": "logsumexp"}
+    for kind, name in opened.items():
+        opened[kind] = browser.new_page()
+        opened[kind].goto((site / "book" / f"{name}.html").as_uri())
+    yield {kind: page.locator(f"explore-{kind}") for kind, page in opened.items()}
+    for page in opened.values():
+        page.close()
+
+
+@pytest.fixture
+def formats(pages):
+    return reset(pages["formats"])
+
+
+@pytest.fixture
+def order(pages):
+    return reset(pages["order"])
+
+
+def reset(element):
+    element.get_by_role("button", name="Reset").click()
+    element.page.wait_for_timeout(20)
+    return element
+
+
+def enter(element, **values):
+    """Set controls as the buttons do."""
+    element.evaluate("(element, values) => element.set(values)", values)
+
+
+def table(element):
+    """The rows of the table as {head: texts}."""
+    rows = element.evaluate(
+        """(element) => [...element.querySelectorAll("tbody tr")]
+            .map((row) => [...row.cells].map((cell) => cell.textContent.trim()))"""
+    )
+    return {head: cells for head, *cells in rows}
+
+
+def numbers(texts):
+    return np.array([float(text.replace("\N{MINUS SIGN}", "-")) for text in texts])
+
+
+def assert_shown(texts, values, digits=4):
+    values = np.asarray(values).astype(np.float64)
+    np.testing.assert_allclose(numbers(texts), values, rtol=0.51 * 10.0 ** (1 - digits), atol=0)
+
+
+def zone(element):
+    return element.locator(".zones .here").inner_text()
+
+
+def says(element):
+    return element.get_by_role("status").inner_text()
+
+
+# The format explorer
+
+
+@pytest.mark.parametrize("fmt", ["fp64", "fp32", "fp16", "bf16", "e5m2", "e4m3"])
+def test_the_table_shows_the_values_of_the_package(formats, fmt):
+    f = FORMATS[fmt]
+    rng = np.random.default_rng(0)
+    limit = 1.1 * f.exp_range[0]
+    for typed in rng.uniform(-limit, limit, (8, 3)).round(2):
+        enter(formats, format=fmt, **dict(zip(["x1", "x2", "x3"], typed.tolist(), strict=True)))
+        x = round_to(typed, fmt)
+        with np.errstate(all="ignore"):
+            e, naive, shifted = np.exp(x), softmax_naive(x), softmax_shifted(x)
+            total = e.sum()
+        shown = table(formats)
+        columns = zip(*list(shown.values())[:3], strict=True)
+        values = [x, e, naive, shifted, softmax_exact(x, dtype="fp64")]
+        for column, value in zip(columns, values, strict=True):
+            normal = np.asarray(value).astype(np.float64)
+            normal = ~(np.abs(normal) < 1e-300) | (normal == 0)  # subnormal exact values show more
+            assert_shown(np.array(column)[normal], value[normal], 4)
+        assert_shown(shown["sum"][1:2], [total])
+
+
+@pytest.mark.parametrize("fmt", ["fp64", "fp32", "bf16", "fp16"])
+def test_the_zone_is_the_one_that_the_exercise_of_chapter_underflow_predicts(formats, fmt):
+    _, subnormal_below, zero_below = FORMATS[fmt].exp_range
+    enter(formats, format=fmt)
+    for c in np.arange(np.floor(zero_below) - 2, np.ceil(subnormal_below) + 5).tolist():
+        enter(formats, x1=c, x2=c - 1, x3=c - 2)
+        if c < zero_below:
+            expected = "nan"
+        elif c - 2 < zero_below:
+            expected = "zeros"
+        else:
+            expected = "gray zone" if c - 2 < subnormal_below else "right"
+        assert zone(formats) == expected, c
+
+
+@pytest.mark.parametrize(
+    ("fmt", "logits", "expected", "words"),
+    [
+        ("fp64", [1000, 1000, 100], "nan", "inf / inf is nan"),
+        ("fp64", [-1000, -1001, -1002], "nan", "0 / 0 is nan"),
+        ("fp32", [88.7, 88.7, 0], "zeros", "their sum overflows to inf"),
+        ("fp16", [11, 11, 0], "zeros", "their sum overflows to inf"),
+        ("e4m3", [5.9, 5.9, 5], "nan", "the sum of the exponentials overflows to nan"),
+        ("e4m3", [7, 1, 0], "nan", "since e4m3 has no infinity"),
+        ("e4m3", [500, 1, 0], "nan", "beyond 448"),
+        ("fp64", [0, -1000, 1], "right", "that zero is right"),
+        ("fp32", [0, -1, -95], "right", "naive softmax errs by"),
+        ("fp32", [-100, -101, -102], "gray zone", "wrong by 8.4 %"),
+        ("fp32", [-103, -104, -105], "zeros", "looks too certain"),
+    ],
+)
+def test_the_sentence_says_what_happens(formats, fmt, logits, expected, words):
+    enter(formats, format=fmt, **{f"x{i}": v for i, v in enumerate(logits, start=1)})
+    assert zone(formats) == expected
+    assert words in says(formats)
+
+
+def test_each_button_leads_to_the_zone_it_names(formats):
+    zones = []
+    for button in formats.get_by_role("group", name="Examples").get_by_role("button").all()[:-1]:
+        button.click()
+        zones.append((button.inner_text(), zone(formats)))
+    assert zones == [
+        ("nan", "nan"),
+        ("silent zeros", "zeros"),
+        ("gray zone", "gray zone"),
+        ("false certainty", "zeros"),
+        ("right", "right"),
+    ]
+
+
+def test_the_keyboard_alone_is_enough(formats):
+    keyboard = formats.page.keyboard
+    formats.get_by_role("button", name="right").focus()
+    keyboard.press("Enter")
+    assert zone(formats) == "right"
+    formats.get_by_role("slider", name="Logit x₁").focus()
+    for _ in range(88):  # a tenth each, from 80 to above 88.72
+        keyboard.press("ArrowRight")
+    assert formats.locator("[name=x1]").input_value() == "88.8"
+    assert zone(formats) == "nan" and table(formats)["x₁"][2] == "nan"
+    keyboard.press("Shift+Tab")  # the number before the slider
+    keyboard.press("ControlOrMeta+a")
+    keyboard.type("-3")
+    assert formats.locator("[name=x1-slider]").input_value() == "-3"
+    assert zone(formats) == "right" and table(formats)["x₁"][0] == "\N{MINUS SIGN}3"
+    formats.get_by_label("Format").focus()
+    keyboard.press("ArrowUp")
+    assert formats.get_by_label("Format").input_value() == "fp64"
+    formats.get_by_role("button", name="Reset").press("Enter")
+    formats.page.wait_for_timeout(20)
+    assert formats.locator("[name=x1]").input_value() == "1000" and zone(formats) == "nan"
+
+
+def test_a_missing_number_is_asked_for(formats):
+    for typed, missing in [("", True), ("1", False), ("1e9", True), ("-2.5", False)]:
+        formats.locator("[name=x1]").fill(typed)
+        assert ("A number is missing or out of range" in says(formats)) == missing, typed
+
+
+# The order of operations
+
+
+@pytest.mark.parametrize("power", [0, 4, 8, 12, 20, 27])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("gap", [0, 0.5, 5])
+def test_both_orders_show_the_values_and_errors_of_the_package(order, power, sign, gap):
+    enter(order, power=power, sign=sign, gap=gap)
+    for fmt, texts in table(order).items():
+        offset = sign * 2.0**power
+        x = round_to([offset, offset - gap], fmt)
+        if not np.isfinite(x.astype(np.float64)).all():
+            assert texts == ["none"] * 7
+            continue
+        exact = log_softmax_exact(x, dtype="fp64")[1]
+        expected = [exact]
+        for f in [log_softmax_from_logsumexp, log_softmax_shifted]:
+            value = f(x)[1]
+            expected += [value, absolute_error(value, exact), ulp_error(value, exact)]
+        if fmt == "fp64":  # its errors are below the digits of the reference
+            texts, expected = texts[:2] + texts[4:5], expected[:2] + expected[4:5]
+        assert_shown(texts, expected, 2)
+
+
+def test_the_sentence_names_the_formats_without_a_digit(order):
+    enter(order, power=27)
+    assert "The offset is 134,217,728." in says(order)
+    assert "no right digit left in fp32, bf16;" in says(order)
+    assert "No logits of this size exist in fp16, e5m2, e4m3." in says(order)
+    enter(order, power=0, sign=-1)
+    assert "right digits in every format" in says(order)

@@ -1,0 +1,102 @@
+"""The HTML of every page: the rules of `page_rules`, and the Nu validator."""
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+
+import page_rules
+import pytest
+import yaml
+from built_site import ADDRESS, PAGES, ROOT
+from visit import NODE
+
+VALIDATOR = NODE / "vnu-jar" / "build" / "dist" / "vnu.jar"
+# Messages of the validator that may stay, each with its reason: at most two.
+ALLOWED = {}
+
+every_page = pytest.mark.parametrize("page", PAGES)
+
+
+def fail_with(faults):
+    if faults:
+        pytest.fail("\n".join(faults), pytrace=False)
+
+
+@every_page
+def test_a_page_has_language_title_and_headings_in_order(site, page):
+    fail_with(page_rules.head_faults(page_rules.read(site / page)))
+
+
+@every_page
+def test_every_image_has_a_text_that_tells_what_is_on_it(site, page):
+    fail_with(page_rules.image_faults(page_rules.read(site / page)))
+
+
+@every_page
+def test_every_figure_has_a_name_and_a_caption(site, page):
+    fail_with(page_rules.figure_faults(page_rules.read(site / page)))
+
+
+@every_page
+def test_a_page_names_no_other_host_to_load_from(site, page):
+    fail_with(page_rules.host_faults(page_rules.read(site / page)))
+
+
+@every_page
+def test_every_link_inside_the_site_leads_somewhere(site, page):
+    fail_with(page_rules.link_faults(page_rules.read(site / page), page, site, ADDRESS))
+
+
+def test_no_two_pages_have_one_title(site):
+    titles = [page_rules.read(site / page).title.get_text(strip=True) for page in PAGES]
+    fail_with(sorted({title for title in titles if titles.count(title) > 1}))
+
+
+def test_next_and_previous_lead_through_the_book_and_back(site):
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    order = [toc["root"], *(c["file"] for part in toc["parts"] for c in part["chapters"])]
+    for before, after in itertools.pairwise(order):
+        for here, there, selector in [
+            (before, after, "a.right-next"),
+            (after, before, "a.left-prev"),
+        ]:
+            if here == "genindex":
+                continue  # Sphinx writes this page itself, without neighbors
+            link = page_rules.read(site / f"{here}.html").select_one(selector)
+            assert link, f"{here} has no {selector}"
+            assert (site / f"{here}.html").parent.joinpath(link["href"]).resolve() == (
+                site / f"{there}.html"
+            )
+
+
+def validate(files):
+    """Return the errors that the Nu validator finds in some files, as (file, message, HTML)."""
+    if not shutil.which("java"):
+        pytest.fail("Install Java 17 or newer (on Debian: sudo apt install default-jre-headless)")
+    done = subprocess.run(
+        ["java", "-jar", VALIDATOR, "--errors-only", "--format", "json", "--stdout", *files],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert done.stdout.startswith("{"), done.stderr
+    return [
+        (error["url"].rpartition("/")[2], error["message"], error.get("extract", ""))
+        for error in json.loads(done.stdout)["messages"]
+    ]
+
+
+def test_the_validator_accepts_every_page(site):
+    assert len(ALLOWED) <= 2
+    errors = validate([site / page for page in PAGES])
+    fail_with(
+        [
+            " | ".join(error)
+            for error in errors
+            if not any(re.search(pattern, error[1]) for pattern in ALLOWED)
+        ]
+    )
+    for pattern in ALLOWED:
+        assert any(re.search(pattern, error[1]) for error in errors), f"no longer needed: {pattern}"

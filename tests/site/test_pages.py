@@ -1,0 +1,73 @@
+"""Every page in a browser, wide and narrow, light and dark, from a server and from a folder.
+
+All pages are visited first, wide and narrow ones at the same time; then each is judged.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from browser import launch
+from built_site import PAGES
+from playwright.sync_api import sync_playwright
+from visit import WIDTHS, visit, weight
+
+every_page = pytest.mark.parametrize("page", PAGES)
+
+
+@pytest.fixture(scope="session")
+def visits(site, server):
+    """What was found on each page: {page: {"1280 px, light, http": …}}."""
+
+    def visit_all(width):
+        with sync_playwright() as playwright:
+            browser = launch(playwright)
+            for page in PAGES:
+                setting = f"{width} px, light, http"
+                found[page][setting] = visit(browser, server + page, width, "light")
+                if page != "404.html":  # only a server shows it, in any folder
+                    address = (site / page).as_uri()
+                    setting = f"{width} px, dark, file"
+                    found[page][setting] = visit(browser, address, width, "dark")
+
+    found = {page: {} for page in PAGES}
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(visit_all, WIDTHS))
+    return found
+
+
+def fail_with(settings, kind):
+    """Fail with each finding of a kind, once, below the settings in which it was found."""
+    where = {}
+    for setting, found in settings.items():
+        for text in dict.fromkeys(found[kind]):
+            where.setdefault(text, []).append(setting)
+    if where:
+        texts = [f"[{'; '.join(places)}]\n{text}" for text, places in where.items()]
+        pytest.fail("\n\n".join(texts), pytrace=False)
+
+
+@every_page
+def test_a_page_asks_no_other_host_and_nothing_fails(visits, page):
+    fail_with(visits[page], "problems")
+
+
+@every_page
+def test_a_page_does_not_scroll_sideways(visits, page):
+    fail_with(visits[page], "scrolls")
+
+
+@every_page
+def test_a_page_breaks_no_rule_of_axe(visits, page):
+    fail_with(visits[page], "axe")
+
+
+@every_page
+def test_what_is_on_a_page_stays_where_it_is(visits, page):
+    assert visits[page]["1280 px, light, http"]["shift"] <= 0.1
+
+
+@every_page
+def test_a_page_is_light(visits, page, site, server):
+    requests = visits[page]["1280 px, light, http"]["requests"]
+    assert len(requests) <= 45, "\n".join(requests)
+    assert weight(requests, server, site) <= 900_000
