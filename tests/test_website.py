@@ -19,6 +19,7 @@ sphinx:
   local_extensions: {website: book/_ext}
   config:
     html_theme_options: {navbar_persistent: []}
+    html_context: {default_mode: auto}
 """
 TOC = "{format: jb-book, root: index, chapters: [{file: other}]}"
 PAGE = """---
@@ -172,6 +173,7 @@ def test_the_address_of_the_site_stands_once_in_the_settings(site, page):
 
 
 def test_a_page_has_its_theme_and_its_place_in_the_sidebar_before_it_is_painted(page):
+    assert page.html["data-theme"] == "light"  # and a script knows better
     assert "prefers-color-scheme" in page.head.select_one("script:not([src])").text
     assert "scrollTop" in page.select_one("#main-content").find_previous_sibling("script").text
 

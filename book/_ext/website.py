@@ -83,7 +83,8 @@ REPAIRS = [
     (r'<summary aria-label="[^"]*">', "<summary>"),
     # The name of the site stands in a landmark.
     (r'(<div id="pst-primary-sidebar")', r'\1 role="complementary" aria-label="Site"'),
-    # A page is light or dark before it is painted, also when the system decides.
+    # A page is light or dark before it is painted, if the system decides, and without scripts.
+    (r'(<html [^>]*data-theme=)"auto"', r'\1"light"'),
     (r'(dataset\.theme = localStorage\.getItem\("theme"\)) \|\| "\w*";', RESOLVE_THEME),
     # The sidebar shows the chapter before the page is painted, and does not jump to it.
     (r'(<main id="main-content")', SCROLL_SIDEBAR + r"\1"),
