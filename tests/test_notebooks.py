@@ -23,7 +23,7 @@ SITE = "https://example.org/tiny/"
 CONFIG = r"""
 title: Tiny
 execute: {execute_notebooks: cache}
-parse: {myst_enable_extensions: [colon_fence, deflist, dollarmath]}
+parse: {myst_enable_extensions: [colon_fence, dollarmath]}
 repository: {url: https://github.com/example/tiny, branch: main}
 launch_buttons:
   notebook_interface: jupyterlab
@@ -107,7 +107,7 @@ $$ (eq-second)
 
 | name | $\lvert x \rvert$ |
 |:---|---:|
-| `a\|b` | $\|x\|$, $\lVert x \rVert$ |
+| `a\|b` | $\|x\|$, $\\|x\\|$ |
 
 ```{code-cell} ipython3
 ---
@@ -132,9 +132,6 @@ It moves on the website.
 :alt: A dot
 Seen.
 ```
-
-Term
-: Its *definition*.
 
 ```text
 listing
@@ -203,7 +200,7 @@ $$
 
 | name | $\lvert x \rvert$ |
 | :--- | ---: |
-| `a\|b` | $\vert x\vert $, $\lVert x \rVert$ |""",
+| `a\|b` | $\vert x\vert $, $\Vert x\Vert $ |""",
     """SVG('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')""",
     r"""**Fig. 2.1.** A dot, for $\operatorname{lse}$.""",
     f"""> It moves on the website.
@@ -215,10 +212,6 @@ $$
 ![A dot]({SITE}_images/dot.svg)
 
 **Fig. 2.3.** Seen.
-
-**Term**
-
-Its *definition*.
 
 ```text
 listing
@@ -365,7 +358,7 @@ def run(monkeypatch, source, installed):
 def test_the_first_cell_installs_what_is_missing_and_nothing_else(monkeypatch, extension):
     code = "from scipy import special\nx = load_digits_split()"
     source = first_cell(extension, code)
-    package = "stable-softmax@git+https://github.com/example/tiny"
+    package = "stable-softmax@https://github.com/example/tiny/archive/main.zip"
     asked = run(monkeypatch, source, [])
     assert asked == [f"install --quiet {package} scipy scikit-learn"]
     assert run(monkeypatch, source, ["stable_softmax", "sklearn"]) == ["install --quiet scipy"]
@@ -382,7 +375,7 @@ def extension():
 
 
 def first_cell(extension, *sources):
-    options = {"repository_url": "https://github.com/example/tiny"}
+    options = {"repository_url": "https://github.com/example/tiny", "repository_branch": "main"}
     config = SimpleNamespace(html_title="Tiny", html_theme_options=options)
     page = SimpleNamespace(config=config, address=SITE)
     return extension.first_cell(page, [SimpleNamespace(source=text) for text in sources]).source

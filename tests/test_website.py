@@ -80,6 +80,7 @@ A square is red.
 SQUARE = (
     """<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>"""
 )
+OLD = ["_sources/book/old.md", "book/old.html", "notebooks/old.ipynb"]
 SOURCE = "@book{someone, author={Some One}, title={Some Title}, year=1999, publisher={Some}}"
 
 
@@ -96,6 +97,9 @@ def write(folder, page=PAGE):
 def site(tmp_path_factory):
     """The folder of a built tiny site."""
     book = write(tmp_path_factory.mktemp("tiny"))
+    for path in OLD:  # as if an earlier build had left it
+        (book / "_build" / "html" / path).parent.mkdir(parents=True, exist_ok=True)
+        (book / "_build" / "html" / path).touch()
     code, log = build(book)
     assert code == 0, log
     return book / "_build" / "html"
@@ -182,12 +186,21 @@ def test_a_formula_has_its_room_before_it_is_set(page):
     (displayed,) = page.select("div.math")
     assert displayed["style"] == "--height: 7.55rem"  # of two rows, one with a fraction
     (in_line,) = page.select("span.math")
-    assert in_line["style"] == "--width: 1.07em"  # of a sign and an exponent
+    assert in_line["style"] == "--width: 1.39em"  # of a sign, an exponent and the comma after it
+
+
+def test_a_formula_and_the_comma_after_it_are_on_one_line(page):
+    assert page.select_one("span.math").text == r"\(x^2\),"
 
 
 def test_a_page_describes_itself_in_the_same_words_everywhere(page):
     tags = page.select("meta[name=description], meta[property='og:description']")
     assert [tag["content"] for tag in tags] == ["What a tiny book says."] * 2
+
+
+def test_a_page_that_the_book_no_longer_has_is_removed(site):
+    assert (site / "other.html").exists() and (site / "_sources/other.md").exists()
+    assert [path for path in OLD if (site / path).exists()] == []
 
 
 def test_the_index_lists_terms_and_no_functions(site):

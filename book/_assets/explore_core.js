@@ -127,7 +127,8 @@ const StableSoftmax = (() => {
     const k = Math.min(a.k, b.k);
     return { n: move(a.n, a.k - k) + move(b.n, b.k - k), k };
   }
-  const sub = (a, b) => add(a, { n: -b.n, k: b.k });
+  const negative = (v) => ({ n: -v.n, k: v.k });
+  const sub = (a, b) => add(a, negative(b));
   function div(a, b) {
     const by = GRID + bits(b.n);
     return { n: move(a.n, by) / b.n, k: a.k - b.k - by };
@@ -234,6 +235,12 @@ const StableSoftmax = (() => {
     }
   }
 
+  /** An exact probability; one that would be written as 1 is written as 1 minus the others. */
+  function showProbability(p, complement, digits = 5) {
+    const text = showExact(p, digits);
+    return text === "1" && complement.n !== 0n ? `1 − ${showExact(complement, digits)}` : text;
+  }
+
   // The element
 
   let count = 0;
@@ -263,9 +270,13 @@ const StableSoftmax = (() => {
     /** Keep slider and number equal, and show what follows. */
     changed(input) {
       const { twin } = input.dataset;
-      if (twin) this.control(twin).value = input.value;
-      if (this.form.checkValidity()) this.update();
-      else this.say("A number is missing or out of range. The table still shows the last ones.");
+      if (twin && input.validity.valid) this.control(twin).value = input.value;
+      const wrong = this.form.querySelector("input:invalid");
+      if (wrong) {
+        const { labels, step, min, max } = wrong;
+        this.say(`“${labels[0].textContent}” must be a ${step === "any" ? "" : "whole "}number ` +
+          `from ${show(Number(min))} to ${show(Number(max))}. The table has not changed.`);
+      } else this.update();
     }
     control(name) {
       return this.form.elements[name];
@@ -284,13 +295,14 @@ const StableSoftmax = (() => {
 
     // Parts of a template
 
-    /** A number with a slider beside it. What is typed may be finer than the slider's step, and
-        as large as the limit. */
-    range(name, label, { min, max, step, value, limit = max, fine = "any" }) {
+    /** A number with a slider beside it. What is typed may be finer than the slider's step and,
+        where a limit is given, beyond its ends. */
+    range(name, label, { min, max, step, value, limit, fine = "any" }) {
       const id = `${this.uid}-${name}`;
+      const [low, high] = limit ? [-limit, limit] : [min, max];
       return `<div class="pair"><label id="${id}-label" for="${id}">${label}</label>
         <input type="number" id="${id}" name="${name}" data-twin="${name}-slider" value="${value}"
-          min="${Math.min(min, -limit)}" max="${limit}" step="${fine}" required>
+          min="${low}" max="${high}" step="${fine}" required>
         <input type="range" name="${name}-slider" data-twin="${name}" value="${value}"
           min="${min}" max="${max}" step="${step}" aria-labelledby="${id}-label"></div>`;
     }
@@ -343,7 +355,8 @@ const StableSoftmax = (() => {
   }
 
   return {
-    formats, round, ops, Explorable, show, showExact, exact, nearest, error, ulpError,
+    formats, round, ops, Explorable, show, showExact, showProbability,
+    exact, negative, nearest, error, ulpError,
     softmaxNaive, softmaxShifted, logsumexpNaive, logsumexpShifted, logsumexpLog1p,
     logSoftmaxNaive, logSoftmaxTwoStep, logSoftmaxEpsilon, logSoftmaxClamped,
     logSoftmaxFromLogsumexp, logSoftmaxShifted, logSoftmaxLog1p,

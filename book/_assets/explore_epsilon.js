@@ -1,20 +1,23 @@
-/* The epsilon explorer: a sample that is wrong by a gap, its loss, its gradient and the steps of
+/* <explore-epsilon>: a sample that is wrong by a gap, its loss, its gradient and the steps of
    gradient descent until it is right, as recovery.py counts them. */
 (() => {
   "use strict";
-  const S = StableSoftmax;
+  const {
+    formats, round, ops, Explorable, show, showExact, showProbability, exact, negative, nearest,
+    crossEntropy, logSoftmaxShifted, logSoftmaxEpsilon, logSoftmaxClamped, logSoftmaxTwoStep,
+  } = StableSoftmax;
   const MAX_STEPS = 5000;
   const LABEL = 1; // the logits are [gap, 0]
   const FORMS = {
-    "from logits": { role: "stable", logSoftmax: S.logSoftmaxShifted },
-    epsilon: { role: "naive", logSoftmax: S.logSoftmaxEpsilon },
-    clamped: { role: "alternative", logSoftmax: S.logSoftmaxClamped },
-    "log(softmax)": { role: "roundoff", logSoftmax: S.logSoftmaxTwoStep },
+    "from logits": { role: "stable", logSoftmax: logSoftmaxShifted },
+    epsilon: { role: "naive", logSoftmax: logSoftmaxEpsilon },
+    clamped: { role: "alternative", logSoftmax: logSoftmaxClamped },
+    "log(softmax)": { role: "roundoff", logSoftmax: logSoftmaxTwoStep },
   };
 
   /** The gradient that autograd finds: the derivatives of the operations, from the last one back. */
   function gradient(name, x, epsilon, f) {
-    const { add, sub, mul, div, exp } = S.ops(f);
+    const { add, sub, mul, div, exp } = ops(f);
     const m = Math.max(...x);
     const e = x.map((v) => exp(sub(v, m)));
     const s = add(...e);
@@ -35,7 +38,7 @@
 
   /** How many steps of learning rate 1 until the label's logit is the larger one. */
   function stepsToRecover(slope, x, f) {
-    const { sub } = S.ops(f);
+    const { sub } = ops(f);
     for (let step = 0; step <= MAX_STEPS; step += 1) {
       if (x[LABEL] > x[0]) return step;
       const g = slope(x);
@@ -46,7 +49,7 @@
   }
   const showSteps = (n) => (Number.isNaN(n) ? `over ${MAX_STEPS}` : n === Infinity ? "never" : `${n}`);
 
-  class Epsilon extends S.Explorable {
+  class Epsilon extends Explorable {
     template() {
       const sample = (gap, power) => ({ gap, power, format: "fp32" });
       return `${this.examples({
@@ -59,49 +62,50 @@
         ${this.range("power", "ε = 10 to the power", { min: -15, max: -3, step: 1, value: -7 })}
         ${this.select("format", "Format", { fp64: "fp64", fp32: "fp32" }, "fp32")}
         ${this.sentence()}
-        ${this.table("One sample, its label behind by the gap", ["loss", "value", "gradient at the label", "steps"])}
+        ${this.table("One sample, its label behind by the gap, to five digits", ["loss", "value", "gradient at the label", "steps"])}
         <svg viewBox="0 0 340 212" font-size="11" fill="none" aria-hidden="true"></svg>`;
     }
 
     update() {
-      const f = S.formats[this.control("format").value];
-      const gap = S.round(this.number("gap"), f);
+      const f = formats[this.control("format").value];
+      const gap = round(this.number("gap"), f);
       const typed = Number((10 ** this.number("power")).toPrecision(3));
-      const epsilon = S.round(typed, f);
+      const epsilon = round(typed, f);
       const x = [gap, 0];
-      const loss = (name, row) => S.crossEntropy(FORMS[name].logSoftmax, row, LABEL, f, epsilon);
+      const loss = (name, row) => crossEntropy(FORMS[name].logSoftmax, row, LABEL, f, epsilon);
 
       const found = {};
       for (const name of Object.keys(FORMS)) {
         const slope = (row) => gradient(name, row, epsilon, f);
         found[name] = { loss: loss(name, x), pull: slope(x)[LABEL], steps: stepsToRecover(slope, x, f) };
       }
-      const { p, logp, complement } = S.exact(x);
+      const { p, logp, complement } = exact(x);
       const trueSlope = (row) => [1, -1].map((sign) => sign / (1 + Math.exp(row[1] - row[0])));
-      const exact = {
-        loss: S.showExact({ n: -logp[LABEL].n, k: logp[LABEL].k }),
-        pull: S.showExact({ n: -complement[LABEL].n, k: complement[LABEL].k }),
-        steps: showSteps(stepsToRecover(trueSlope, x, S.formats.fp64)),
+      const truth = {
+        loss: showExact(negative(logp[LABEL])),
+        pull: showExact(negative(complement[LABEL])),
+        steps: showSteps(stepsToRecover(trueSlope, x, formats.fp64)),
       };
 
       this.rows([
-        ["exact", exact.loss, exact.pull, exact.steps],
+        ["exact", truth.loss, truth.pull, truth.steps],
         ...Object.entries(found).map(([name, { loss, pull, steps }]) => [
           name,
-          S.show(loss),
-          { text: S.show(pull), bar: Math.min(Math.abs(pull) || 0, 1), role: FORMS[name].role },
+          show(loss),
+          { text: show(pull), bar: Math.min(Math.abs(pull) || 0, 1), role: FORMS[name].role },
           showSteps(steps),
         ]),
       ]);
       const { loss: value, pull, steps } = found.epsilon;
-      const ratio = S.nearest(p[LABEL]) / typed;
+      const ratio = nearest(p[LABEL]) / typed;
       const side = ratio > 10 ? "far above" : ratio < 0.1 ? "far below" : "near";
+      const place = gap === 0 ? "level" : `${gap < 0 ? "ahead" : "behind"} by ${show(Math.abs(gap))}`;
+      const instead = (text, right) => (text === right ? text : `${text} instead of ${right}`);
       this.say(
-        `The label is ${gap < 0 ? "ahead" : "behind"} by ${S.show(Math.abs(gap))}, and its probability, ` +
-        `${S.showExact(p[LABEL], 3)}, is ${side} ε = ${S.show(typed)}. In ${f.name}, with epsilon, the loss is ` +
-        `${S.show(value)} instead of ${exact.loss}, the gradient ${S.show(pull)} instead of ${exact.pull}. ` +
-        `Steps until the label wins: ${showSteps(steps)} with epsilon, ` +
-        `${showSteps(found["from logits"].steps)} from the logits.`
+        `The label is ${place}, and its probability, ${showProbability(p[LABEL], complement[LABEL], 3)}, is ` +
+        `${side} ε = ${show(typed)}. In ${f.name}, with epsilon, the loss is ${instead(show(value), truth.loss)}, ` +
+        `the gradient ${instead(show(pull), truth.pull)}. Steps until the label wins: ` +
+        `${showSteps(steps)} with epsilon, ${showSteps(found["from logits"].steps)} from the logits.`
       );
       this.plot(gap, found, loss, epsilon);
     }

@@ -1,11 +1,13 @@
 /* <explore-formats>: the zones of the naive softmax, in every format. */
 (() => {
   "use strict";
-  const { formats, round, ops, Explorable, show, showExact, exact, nearest, error, ulpError,
-    softmaxNaive, softmaxShifted } = StableSoftmax;
+  const {
+    formats, round, ops, Explorable, show, showExact, exact, nearest, error, ulpError,
+    softmaxNaive, softmaxShifted,
+  } = StableSoftmax;
   const NAMES = ["x₁", "x₂", "x₃"];
   const ZONES = ["right", "gray zone", "zeros", "nan"];
-  const BANDS = ["zero", "subnormal", "normal", "inf"]; // of exp(x), from left to right
+  const BANDS = ["zero", "subnormal", "normal", "overflow"]; // of exp(x), from left to right
 
   /** Names as a phrase, a verb that fits, and the rest. */
   const phrase = (indices, one, many) => {
@@ -17,15 +19,18 @@
 
   /** The zone and what is to be said about it. */
   function zoneOf({ f, e, s, naive, shifted, truth }) {
-    const worst = (p) => {
+    const ulps = (p) => {
       const most = Math.max(...p.map((v, i) => ulpError(v, truth.p[i], f)));
-      return most < 0.1 ? "less than 0.1" : `at most ${show(most, 2)}`;
+      return most < 0.1 ? "less than 0.1 ulp" : `up to ${show(most, 2)} ulp`;
     };
-    const good = `The shifted softmax errs by ${worst(shifted)} ulp.`;
+    const good = shifted.some(Number.isNaN)
+      ? `The shifted softmax is nan as well: in ${f.name} even a difference of two logits can overflow.`
+      : `The shifted softmax errs by ${ulps(shifted)}.`;
     const lost = where(e, (v) => !Number.isFinite(v));
     const zero = where(e, (v) => v === 0);
     const subnormal = where(e, (v) => v > 0 && v < f.smallestNormal);
-    const missing = where(naive, (p, i) => p === 0 && nearest(truth.p[i]) >= 2 ** (f.emin - f.precision + 1));
+    const missing = zero.filter((i) => nearest(truth.p[i], f) > 0);
+    const percent = (part) => `${show(100 * part, 2)} %`;
     if (naive.some(Number.isNaN)) {
       let cause = "all exponentials underflow to 0, and 0 / 0 is nan.";
       if (lost.length && f.hasInfinity) cause = `${phrase(lost, "overflows", "overflow")} to inf, and inf / inf is nan.`;
@@ -37,17 +42,18 @@
       return [2, "every exponential is finite, but their sum overflows to inf, and a number divided by inf is 0. No nan gives it away.", good];
     }
     if (missing.length) {
-      return [2, `${phrase(missing, "underflows", "underflow")} to 0, where the exact probability is not 0. The rest looks too certain.`, good];
+      const share = missing.reduce((sum, i) => sum + nearest(truth.p[i]), 0);
+      return [2, `${phrase(missing, "underflows", "underflow")} to 0, where the exact probability is not 0. The rest looks too certain, by ${percent(share)}.`, good];
     }
     if (subnormal.length && s < 1) {
-      const wrong = Math.max(...naive.map((p, i) => error(p, truth.p[i]) / nearest(truth.p[i])));
-      return [1, `${phrase(subnormal, "is subnormal and has", "are subnormal and have")} lost digits. A probability is wrong by ${show(100 * wrong, 2)} %.`, good];
+      const wrong = where(e, (v) => v > 0).map((i) => error(naive[i], truth.p[i]) / nearest(truth.p[i]));
+      return [1, `${phrase(subnormal, "is subnormal and has", "are subnormal and have")} lost digits. The naive softmax errs by ${ulps(naive)}, or ${percent(Math.max(...wrong))}.`, good];
     }
     const note = zero.length ? `${phrase(zero, "underflows", "underflow")} to 0, and so does the exact probability: that zero is right. The` : "the";
-    return [0, `${note} naive softmax errs by ${worst(naive)} ulp.`, good];
+    return [0, `${note} naive softmax errs by ${ulps(naive)}.`, good];
   }
 
-  class ExploreFormats extends Explorable {
+  class Formats extends Explorable {
     template() {
       const options = Object.fromEntries(Object.values(formats).map((f) => [f.name, f.label]));
       const logits = (format, x1, x2, x3) => ({ format, x1, x2, x3 });
@@ -63,17 +69,17 @@
       ${this.select("format", "Format", options, "fp64")}
       ${control(1, 1000)} ${control(2, 1000)} ${control(3, 100)}
       <div class="strip" aria-hidden="true"></div>
-      <p class="key" aria-hidden="true">exp(x) is ${BANDS.map((b) => `<span><span class="band ${b}"></span> ${b}</span>`).join(" ")}</p>
+      <p class="key" aria-hidden="true"></p>
       <p class="zones" aria-hidden="true">${ZONES.map((z) => `<span>${z}</span>`).join(" ")}</p>
       ${this.sentence()}
-      ${this.table("Softmax of the three logits", ["class", "x", "exp(x)", "naive", "shifted", "exact"])}`;
+      ${this.table("Softmax of the three logits, to four digits", ["class", "x", "exp(x)", "naive", "shifted", "exact"])}`;
     }
 
     update() {
       const f = formats[this.control("format").value];
       const typed = [1, 2, 3].map((i) => this.number(`x${i}`));
       const x = typed.map((v) => round(v, f));
-      this.scale(f, typed);
+      this.draw(f, typed);
       const finite = x.every(Number.isFinite);
       const e = x.map(ops(f).exp);
       const s = ops(f).sum(e);
@@ -100,20 +106,22 @@
       ]);
     }
 
-    /** Let the sliders span the range of the format, and draw it. */
-    scale(f, x) {
-      const reach = Math.ceil(Math.max(f.overflowAbove, -f.zeroBelow) * 0.14) * 10;
-      const limit = Math.max(reach, ...x.map(Math.abs));
+    /** Let the sliders span the range of the format, and draw it. What is beyond stands at the end. */
+    draw(f, x) {
+      const limit = Math.ceil(Math.max(f.overflowAbove, -f.zeroBelow) * 0.14) * 10;
       for (const i of [1, 2, 3]) {
         const slider = this.control(`x${i}-slider`);
         Object.assign(slider, { min: -limit, max: limit, step: limit > 500 ? 1 : 0.1 });
         slider.value = x[i - 1];
       }
-      const at = (v) => 50 + (50 * v) / limit;
+      const at = (v) => 50 + 50 * Math.max(-1, Math.min(v / limit, 1));
       const ends = [-limit, f.zeroBelow, f.subnormalBelow, f.overflowAbove, limit].map(at);
       this.form.querySelector(".strip").innerHTML =
         BANDS.map((b, i) => `<span class="band ${b}" style="left:${ends[i]}%;width:${ends[i + 1] - ends[i]}%"></span>`).join("") +
         x.map((v, i) => `<i ${v > 0 ? `class="left" style="right:${100 - at(v)}%` : `style="left:${at(v)}%`};top:${1.5 * i}rem">${NAMES[i]}</i>`).join("");
+      const names = ["zero", "subnormal", "normal", f.hasInfinity ? "inf" : "nan"];
+      this.form.querySelector(".key").innerHTML =
+        `exp(x) is ${BANDS.map((b, i) => `<span><span class="band ${b}"></span> ${names[i]}</span>`).join(" ")}`;
     }
 
     mark(zone) {
@@ -121,5 +129,5 @@
     }
   }
 
-  customElements.define("explore-formats", ExploreFormats);
+  customElements.define("explore-formats", Formats);
 })();

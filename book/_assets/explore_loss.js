@@ -1,53 +1,56 @@
-/* From three logits and a label to the loss, its gradient, and what the calls of PyTorch and Gluon
-   return. The calls are not made: the formula of each is computed here, in the same format. */
+/* <explore-loss>: from three logits and a label to the loss, its gradient, and what the calls of
+   PyTorch, MXNet and Gluon return. The calls are not made: the formula of each is computed here. */
 (() => {
   "use strict";
-  const S = StableSoftmax;
+  const {
+    formats, round, ops, Explorable, show, showExact, showProbability, exact, negative, nearest,
+    error, ulpError, softmaxShifted, crossEntropy, crossEntropyGradient,
+    logSoftmaxTwoStep, logSoftmaxEpsilon, logSoftmaxClamped, logSoftmaxShifted, logSoftmaxLog1p,
+  } = StableSoftmax;
 
-  const fromLogits = (x, y, f) => S.crossEntropy(S.logSoftmaxShifted, x, y, f);
+  const fromLogits = (x, y, f) => crossEntropy(logSoftmaxShifted, x, y, f);
 
   /** What is computed: [name, formula, function of the logits x, the label y and the format f]. */
   const FORMS = [
-    ["log(softmax)", "−log(p<sub>y</sub>)", (x, y, f) => S.crossEntropy(S.logSoftmaxTwoStep, x, y, f)],
-    ["log(softmax + ε)", "−log(p<sub>y</sub> + 1e-7)", (x, y, f) => S.crossEntropy(S.logSoftmaxEpsilon, x, y, f)],
+    ["log(softmax)", "−log(p<sub>y</sub>)", (x, y, f) => crossEntropy(logSoftmaxTwoStep, x, y, f)],
+    ["log(softmax + ε)", "−log(p<sub>y</sub> + 1e-7)", (x, y, f) => crossEntropy(logSoftmaxEpsilon, x, y, f)],
     ["MXNet <code>nd.softmax_cross_entropy</code> of logits", "−log(max(p<sub>y</sub>, 1e-8))",
-      (x, y, f) => S.crossEntropy(S.logSoftmaxClamped, x, y, f, 1e-8)],
+      (x, y, f) => crossEntropy(logSoftmaxClamped, x, y, f, 1e-8)],
     ["PyTorch <code>NLLLoss</code>, Gluon <code>from_logits=True</code>, of log-probabilities",
       "−z<sub>y</sub> from z = (x − m) − log s", fromLogits],
     ["PyTorch <code>CrossEntropyLoss</code>, Gluon's default, of logits", "the same in one call", fromLogits],
-    ["ours, log1p", "the same with log1p", (x, y, f) => S.crossEntropy(S.logSoftmaxLog1p, x, y, f)],
+    ["ours, log1p", "the same with log1p", (x, y, f) => crossEntropy(logSoftmaxLog1p, x, y, f)],
     ["<code>CrossEntropyLoss</code>, Gluon's default, of probabilities", "mistake: softmax twice",
-      (x, y, f) => fromLogits(S.softmaxShifted(x, f), y, f)],
+      (x, y, f) => fromLogits(softmaxShifted(x, f), y, f)],
     ["<code>NLLLoss</code>, <code>from_logits=True</code>, of logits", "mistake: −x<sub>y</sub>", (x, y) => -x[y]],
     ["<code>NLLLoss</code>, <code>from_logits=True</code>, of probabilities", "mistake: −p<sub>y</sub>",
-      (x, y, f) => -S.softmaxShifted(x, f)[y]],
+      (x, y, f) => -softmaxShifted(x, f)[y]],
   ];
 
-  /** What to think of a computed loss, in words. */
-  function verdict(loss, exact, f) {
-    const truth = S.nearest(exact, f);
+  /** What to think of a computed loss, in words: right is what errs by a few roundings. */
+  function verdict(loss, truth, f) {
     if (Number.isNaN(loss)) return "nan";
-    if (S.ulpError(loss, exact, f) <= 4) return "right";
+    if (ulpError(loss, truth, f) <= 4) return "right";
     if (loss < 0) return "negative";
-    if (loss === 0) return "no digit left";
+    if (loss === 0) return "zero";
     if (loss === Infinity) return "infinite";
-    const digits = Math.floor(-Math.log10(Math.abs(loss - truth) / truth));
+    const digits = Math.floor(-Math.log10(error(loss, truth) / nearest(truth)));
     if (digits > 1) return `right to ${digits} digits`;
-    return loss < truth ? "too small" : "too large";
+    return loss < nearest(truth) ? "too small" : "too large";
   }
 
   /** p - y with the label's entry added up from the others, which keeps its digits. */
   function complement(x, label, f) {
-    const p = S.softmaxShifted(x, f);
+    const p = softmaxShifted(x, f);
     const others = p.map((v, i) => (i === label ? 0 : v));
-    return p.map((v, i) => (i === label ? -S.ops(f).sum(others) : v));
+    return p.map((v, i) => (i === label ? -ops(f).sum(others) : v));
   }
 
   const WIDTH = 40; // of a bar for the size 1
   const arrow = (g) => `<svg viewBox="-41 0 82 8" width="82" height="8" aria-hidden="true">
     <g class="stable" stroke="currentColor"><path d="M0 0V8"/><path d="M0 4H${g * WIDTH || 0}" stroke-width="6"/></g></svg>`;
 
-  class Loss extends S.Explorable {
+  class Loss extends Explorable {
     template() {
       const logit = (i, value) =>
         this.range(`x${i}`, `Logit of class ${i}`, { min: -100, max: 100, step: 1, value, limit: 10000 });
@@ -62,36 +65,36 @@
         ${this.select("label", "Label", { 0: "class 0", 1: "class 1", 2: "class 2" }, "1")}
         ${this.select("format", "Format", { fp64: "fp64", fp32: "fp32" }, "fp32")}
         ${this.sentence()}
-        ${this.table("Probabilities and gradient", ["class", "p", "p − y", "complement"])}
-        ${this.table("What each form returns", ["form", "loss", "verdict"])}`;
+        ${this.table("Probabilities and gradient, to five digits", ["class", "p", "p − y", "complement"])}
+        ${this.table("What each form returns, to five digits", ["form", "loss", "verdict"])}`;
     }
 
     update() {
-      const f = S.formats[this.control("format").value];
+      const f = formats[this.control("format").value];
       const label = this.number("label");
-      const x = [0, 1, 2].map((i) => S.round(this.number(`x${i}`), f));
-      const p = S.softmaxShifted(x, f);
-      const gradient = S.crossEntropyGradient(x, label, f);
+      const x = [0, 1, 2].map((i) => round(this.number(`x${i}`), f));
+      const p = softmaxShifted(x, f);
+      const gradient = crossEntropyGradient(x, label, f);
       const careful = complement(x, label, f);
-      const exact = S.exact(x);
-      const negative = ({ n, k }) => ({ n: -n, k });
+      const reference = exact(x);
+      const truth = negative(reference.logp[label]);
+      const [exactP, rest] = [reference.p[label], reference.complement[label]];
       this.rows(x.map((_, i) => [
         `${i}${i === label ? " (label)" : ""}`,
-        { text: S.show(p[i]), bar: p[i], role: "stable" },
-        `${S.show(gradient[i])}<br>${arrow(gradient[i])}`,
-        S.show(careful[i]),
+        { text: show(p[i]), bar: p[i], role: "stable" },
+        `${show(gradient[i])}<br>${arrow(gradient[i])}`,
+        show(careful[i]),
       ]));
 
-      const truth = negative(exact.logp[label]);
       const losses = FORMS.map(([name, formula, loss]) => [name, formula, loss(x, label, f)]);
       const verdicts = losses.map(([, , loss]) => verdict(loss, truth, f));
       this.rows([
-        ["exact", S.showExact(truth), "right"],
-        ...losses.map(([name, formula, loss], i) => [`${name}<br><small>${formula}</small>`, S.show(loss), verdicts[i]]),
+        ["exact", showExact(truth), "right"],
+        ...losses.map(([name, formula, loss], i) => [`${name}<br><small>${formula}</small>`, show(loss), verdicts[i]]),
       ], 1);
       this.say(
-        `The label, class ${label}, has the exact probability ${S.showExact(exact.p[label])} and the ` +
-        `loss ${S.showExact(truth)}; its logit has the gradient ${S.showExact(negative(exact.complement[label]))}. ` +
+        `The label, class ${label}, has the exact probability ${showProbability(exactP, rest)} ` +
+        `and the loss ${showExact(truth)}; its logit has the gradient ${showExact(negative(rest))}. ` +
         `In ${f.name}: log(softmax) ${verdicts[0]}, with epsilon ${verdicts[1]}, from logits ${verdicts[4]}, ` +
         `log1p ${verdicts[5]}, softmax twice ${verdicts[6]}.`
       );

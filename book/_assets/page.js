@@ -3,10 +3,13 @@
 /* On a page that is a file, the search may not read other pages: it shows titles only. */
 if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
-/* Sphinx stumbles over places without text, such as the target of a term. */
+/* Sphinx stumbles over places without text, such as the target of a term, and would quote the menus
+   and headings that the theme puts before the text. */
 if (typeof Search !== "undefined") {
   const summary = Search.makeSearchSummary;
-  Search.makeSearchSummary = (...place) => summary(...place) ?? document.createTextNode("");
+  Search.makeSearchSummary = (page, ...place) =>
+    summary(page.replace(/(<main[^>]*>)[^]*(?=<article)/, "$1"), ...place) ??
+    document.createTextNode("");
 }
 
 /* Paper is light, whatever the reader's screen is. */

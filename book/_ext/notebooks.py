@@ -32,12 +32,16 @@ logger = logging.getLogger(__name__)
 
 SITE_BRANCH = "gh-pages"  # where a release puts the site, and the notebooks with it
 
-# What the code of a page may need beyond what the package brings: the name of the package, that of
-# its module, and how to see it. Colab has all three; the chapters on MXNet do without it.
+# What the code of a page may need beyond what the package brings: the name of its module, what pip
+# is told, and how to see it. Colab has all three; the chapters on MXNet do without it.
 OPTIONAL = [
     ("scipy", "scipy", r"\bscipy\b"),
-    ("torch", "torch", r"\btorch\b|stable_softmax\.(recovery|training)\b"),
-    ("scikit-learn", "sklearn", r"\bload_digits_split\b"),
+    (
+        "torch",
+        "torch --extra-index-url https://download.pytorch.org/whl/cpu",  # gigabytes less on Linux
+        r"\btorch\b|stable_softmax\.(recovery|training)\b",
+    ),
+    ("sklearn", "scikit-learn", r"\bload_digits_split\b"),
 ]
 FIRST_CELL = """\
 # {title}: {address}
@@ -49,12 +53,12 @@ packages = {{
 }}
 missing = [packages[module] for module in packages if find_spec(module) is None]
 if missing:
+    print("Installing", *missing)
     %pip install --quiet {{" ".join(missing)}}"""
 
 INLINE = {
     "emphasis": "*{}*",
     "strong": "**{}**",
-    "title_reference": "*{}*",
     "inline": "{}",
     "footnote_reference": "<sup>{}</sup>",
 }
@@ -143,17 +147,9 @@ class Page:
         """Quote a box under its title."""
         yield quote([f"**{self.phrases(node[0])}**", *self.blocks(node)])
 
-    def block_quote(self, node):
-        """Quote a quotation."""
-        yield quote(self.blocks(node))
-
     def paragraph(self, node):
         """Write the text of a paragraph in one line."""
         yield self.phrases(node)
-
-    def rubric(self, node):
-        """Print a heading that is not a section in bold."""
-        yield f"**{self.phrases(node)}**"
 
     def bullet_list(self, node):
         """Write a list, whose items may hold lists."""
@@ -164,13 +160,6 @@ class Page:
         yield "\n".join(m + textwrap.indent(text, " " * len(m))[len(m) :] for m, text in items)
 
     enumerated_list = bullet_list
-
-    def definition_list(self, node):
-        """Print the terms in bold above their definitions, as Markdown has no such list."""
-        for item in node:
-            for part in item:
-                term = isinstance(part, nodes.term)
-                yield from [f"**{self.phrases(part)}**"] if term else self.blocks(part)
 
     def footnote(self, node):
         """Print the number of a footnote raised, before its text."""
@@ -271,9 +260,10 @@ def table_cell(text):
 
 def first_cell(page, cells):
     """Return the cell that installs what the cells of a page import, where it is missing."""
-    repository = page.config.html_theme_options["repository_url"]
-    packages = {"stable_softmax": f"stable-softmax@git+{repository}"}
-    for package, module, sign in OPTIONAL:
+    source = "{repository_url}/archive/{repository_branch}.zip"  # pip needs no git for it
+    source = source.format_map(page.config.html_theme_options)
+    packages = {"stable_softmax": f"stable-softmax@{source}"}
+    for module, package, sign in OPTIONAL:
         if any(re.search(sign, cell.source) for cell in cells):
             packages[module] = package
     lines = "\n".join(f'    "{module}": "{package}",' for module, package in packages.items())

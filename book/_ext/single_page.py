@@ -13,7 +13,6 @@ from urllib.parse import urldefrag, urljoin
 import yaml
 from bs4 import BeautifulSoup
 
-NAMING = {"for", "aria-labelledby", "aria-describedby"}  # attributes that hold identifiers
 USELESS = "script, a.headerlink, details.hide > summary"  # on paper
 
 
@@ -121,9 +120,6 @@ def _fit_into_the_book(article, page, depth):
         tag["aria-level"] = int(tag.name[1]) + depth
     for tag in article.find_all(id=True):
         tag["id"] = f"{page}:{tag['id']}"
-    for name in NAMING:
-        for tag in article.find_all(attrs={name: True}):
-            tag[name] = " ".join(f"{page}:{identifier}" for identifier in tag[name].split())
     for link in article.select(".indextable a[href^='#']"):  # an index consists of page numbers
         number = BeautifulSoup('<span data-page=""></span>', "html.parser").span
         number["data-page"] = link["href"][1:]

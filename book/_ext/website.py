@@ -35,7 +35,10 @@ SYMBOL = r"\\(?!softmax|lse|log|exp|max|min|ulp)[a-zA-Z]+"
 
 
 def _with_width(formula):
-    """Give a formula in a line about the width, in em, that MathJax will need, fitted to ours."""
+    """Give a formula in a line about the width, in em, that MathJax will need, fitted to ours.
+
+    The comma or point after it comes along: it would else begin a line of its own.
+    """
 
     def signs(tex):
         return len(re.sub(r"[{}\\]", "", re.sub(SYMBOL, "a", tex)))
@@ -44,7 +47,8 @@ def _with_width(formula):
     tex, operators = re.subn(OPERATOR, "", tex)
     scripts = sum(map(signs, re.findall(SCRIPT, tex)))
     width = 1.52 * operators + 0.46 * scripts + 0.61 * signs(re.sub(SCRIPT, "", tex))
-    return f'{formula[1]} style="--width: {width:.2f}em">{formula[2]}</span>'
+    width += 0.32 * len(formula[3])
+    return f'{formula[1]} style="--width: {width:.2f}em">{formula[2]}{formula[3]}</span>'
 
 
 # What the theme does when a page has been painted, a moment before.
@@ -56,7 +60,9 @@ SCROLL_SIDEBAR = """<script>{
   const bar = document.getElementById("pst-primary-sidebar");
   const active = [...bar.querySelectorAll(".bd-docs-nav .active")].pop()?.getBoundingClientRect().y;
   const before = sessionStorage.getItem("sidebar-scroll-top");
-  if (before !== null) bar.scrollTop = before;
+  const hidden = active < before || active > Number(before) + innerHeight - 40;
+  if (hidden) sessionStorage.removeItem("sidebar-scroll-top"); // the theme would restore it
+  if (before !== null && !hidden) bar.scrollTop = before;
   else if (active > innerHeight / 2) bar.scrollTop = active - bar.clientHeight / 4;
 }</script>
 """
@@ -90,6 +96,8 @@ REPAIRS = [
     (r'(<main id="main-content")', SCROLL_SIDEBAR + r"\1"),
     # A list of references is a list: the role doc-biblioentry is deprecated.
     (r'role="doc-biblioentry"', 'role="listitem"'),
+    # The space before the name of an exercise is no part of the link.
+    (r"(Solution to)(<a [^>]*>) ", r"\1 \2"),
     # Every exercise of a page has the same identifier for its text, and every solution.
     (r'<section id="(?:exercise|solution)-content">', "<section>"),
     # A page that only a template makes has no title for print.
@@ -100,8 +108,8 @@ REPAIRS = [
     (r'<p>(<ul class="simple">\s*(?:<li>.*?</li>\s*)*</ul>)\s*</p>', r"\1"),
     # An image is in a box of its own, so that on a phone it can scroll and its caption stays.
     (r"(<figure [^>]*>\s*)(<img [^>]*>)", r'\1<div class="figure-box">\2</div>'),
-    # What follows a formula stays in its place when the formula has been set.
-    (r'(<span class="math notranslate nohighlight")>(.*?)</span>', _with_width),
+    # What follows a formula stays in its place when the formula has been set, and beside it.
+    (r'(<span class="math notranslate nohighlight")>(.*?)</span>([,.;:?!)]*)', _with_width),
     (r'(<div class="math notranslate nohighlight"[^>]*)>(.*?)</div>', _with_height),
     # A header that says nothing is none.
     (r'<th class="head[^"]*"><p></p></th>', "<td></td>"),
@@ -131,7 +139,7 @@ def repair(page):
 
 def repair_every_page(app):
     """Let each page pass through `repair` after its template has rendered it."""
-    if app.builder.format != "html" or not hasattr(app.builder, "templates"):
+    if app.builder.format != "html":
         return
     render = app.builder.templates.render
 
@@ -190,11 +198,26 @@ def keep_the_index_to_terms(app, doctree):
     entries[:] = [entry for entry in entries if "stable_softmax" not in entry[2]]
 
 
+def remove_old_pages(app, env, docnames):
+    """Remove pages and notebooks that an earlier build left and the book no longer has.
+
+    An edition without solutions must not carry those of the edition before it.
+    """
+    sources = Path(app.outdir) / "_sources"
+    for source in sources.rglob("*.md"):
+        name = source.relative_to(sources).with_suffix("").as_posix()
+        if name not in env.found_docs:
+            notebook = f"notebooks/{name.removeprefix('book/')}.ipynb"
+            for path in [f"_sources/{name}.md", f"{name}.html", notebook]:
+                (Path(app.outdir) / path).unlink(missing_ok=True)
+
+
 def setup(app):
     """Register the extension with Sphinx."""
     app.connect("config-inited", use_one_address)
     app.connect("config-inited", use_local_mathjax)
     app.connect("builder-inited", repair_every_page)
+    app.connect("env-before-read-docs", remove_old_pages)
     app.connect("doctree-read", name_rows)
     app.connect("doctree-read", describe_once)
     app.connect("doctree-read", keep_the_index_to_terms)

@@ -72,7 +72,7 @@ def zone(element):
 
 
 def says(element):
-    return element.get_by_role("status").inner_text()
+    return element.get_by_role("status").inner_text().replace("\N{MINUS SIGN}", "-")
 
 
 # The format explorer
@@ -124,10 +124,14 @@ def test_the_zone_is_the_one_that_the_exercise_of_chapter_underflow_predicts(for
         ("e4m3", [5.9, 5.9, 5], "nan", "the sum of the exponentials overflows to nan"),
         ("e4m3", [7, 1, 0], "nan", "since e4m3 has no infinity"),
         ("e4m3", [500, 1, 0], "nan", "beyond 448"),
+        ("e4m3", [448, -448, 0], "nan", "The shifted softmax is nan as well"),
         ("fp64", [0, -1000, 1], "right", "that zero is right"),
         ("fp32", [0, -1, -95], "right", "naive softmax errs by"),
-        ("fp32", [-100, -101, -102], "gray zone", "wrong by 8.4 %"),
-        ("fp32", [-103, -104, -105], "zeros", "looks too certain"),
+        ("fp32", [-100, -101, -102], "gray zone", "up to 1e6 ulp, or 8.4 %"),
+        ("fp32", [-100, -300, -101], "gray zone", "or 0.49 %"),
+        ("fp32", [-100, -99999, -101], "gray zone", "or 0.49 %"),
+        ("fp32", [-103, -104, -105], "zeros", "looks too certain, by 33 %"),
+        ("fp32", [-0.6, -104.2, -96], "zeros", "where the exact probability is not 0"),
     ],
 )
 def test_the_sentence_says_what_happens(formats, fmt, logits, expected, words):
@@ -173,10 +177,27 @@ def test_the_keyboard_alone_is_enough(formats):
     assert formats.locator("[name=x1]").input_value() == "1000" and zone(formats) == "nan"
 
 
-def test_a_missing_number_is_asked_for(formats):
+def test_a_missing_number_is_asked_for(formats, order):
     for typed, missing in [("", True), ("1", False), ("1e9", True), ("-2.5", False)]:
         formats.locator("[name=x1]").fill(typed)
-        assert ("A number is missing or out of range" in says(formats)) == missing, typed
+        asked = "“Logit x₁” must be a number from -99999 to 99999." in says(formats)
+        assert asked == missing, typed
+    for name, typed, asked in [
+        ("power", "-1", "“Offset = 2 to the power” must be a whole number from 0 to 60."),
+        ("power", "2.5", "“Offset = 2 to the power” must be a whole number from 0 to 60."),
+        ("gap", "-5", "“Gap of the logits” must be a number from 0 to 20."),
+    ]:
+        before = table(reset(order))
+        order.locator(f"[name={name}]").fill(typed)
+        assert says(order) == f"{asked} The table has not changed." and table(order) == before
+
+
+def test_the_sliders_span_the_range_of_the_format_whatever_is_typed(formats):
+    slider = formats.locator("[name=x1-slider]")
+    for fmt, limit in [("fp64", "1050"), ("fp32", "150"), ("fp16", "30"), ("e4m3", "10")]:
+        enter(formats, format=fmt, x1=99999)
+        assert slider.evaluate("e => [e.min, e.max, e.value]") == ["-" + limit, limit, limit]
+        assert ("nan" in formats.locator(".key").text_content()) == (fmt == "e4m3")
 
 
 # The order of operations
@@ -203,10 +224,23 @@ def test_both_orders_show_the_values_and_errors_of_the_package(order, power, sig
         assert_shown(texts, expected, 2)
 
 
-def test_the_sentence_names_the_formats_without_a_digit(order):
+def test_the_sentence_names_the_formats_that_have_lost_the_result(order):
     enter(order, power=27)
     assert "The offset is 134,217,728." in says(order)
-    assert "no right digit left in fp32, bf16;" in says(order)
+    assert "wrong by more than a quarter in fp32, bf16;" in says(order)
     assert "No logits of this size exist in fp16, e5m2, e4m3." in says(order)
+    enter(order, power=53)
+    assert "wrong by more than a quarter in fp64, fp32, bf16;" in says(order)
     enter(order, power=0, sign=-1)
-    assert "right digits in every format" in says(order)
+    assert "wrong by more than a quarter in no format;" in says(order)
+    enter(order, power=2, sign=1, gap=1)  # in e5m2, with three bits, by little more than one ulp
+    assert "wrong by more than a quarter in no format;" in says(order)
+    enter(order, power=60, sign=-1)
+    assert "The offset is -1,152,921,504,606,846,976." in says(order)
+
+
+def test_the_sentence_says_what_the_rounding_of_the_logits_did_to_the_gap(order):
+    enter(order, power=10, gap=5)
+    assert "Once rounded, the logits differ by 4 in bf16, 0 in e5m2." in says(order)
+    enter(order, power=10, gap=0)
+    assert "Once rounded" not in says(order)

@@ -76,6 +76,10 @@ def cells(element, table=0):
     return {head: values for head, *values in texts}
 
 
+def says(element):
+    return element.get_by_role("status").text_content().replace("\N{MINUS SIGN}", "-")
+
+
 def number(text):
     return float(text.replace("\N{MINUS SIGN}", "-"))
 
@@ -261,13 +265,14 @@ def test_the_formulas_are_those_of_mxnet(loss, name):
     ("button", "form", "verdict"),
     [
         ("usual", "log(softmax)", "right"),
+        ("usual", "log(softmax + ε)", "right to 6 digits"),  # 5 ulp
         ("usual", "True, of logits", "negative"),
         (WRONG, "log(softmax)", "infinite"),
         (WRONG, "log(softmax + ε)", "too small"),
         (WRONG, "default, of logits", "right"),
         (WRONG, "default, of probabilities", "too small"),
         ("subnormal p", "log(softmax)", "right to 3 digits"),
-        (SURE, "default, of logits", "no digit left"),
+        (SURE, "default, of logits", "zero"),
         (SURE, "log1p", "right"),
         (SURE, "default, of probabilities", "too large"),
     ],
@@ -275,6 +280,29 @@ def test_the_formulas_are_those_of_mxnet(loss, name):
 def test_a_verdict_says_what_became_of_the_loss(loss, button, form, verdict):
     loss.get_by_role("button", name=button, exact=True).press("Enter")
     assert next(v for head, (_, v) in cells(loss, 1).items() if form in head) == verdict
+
+
+def test_an_exact_probability_is_never_called_1(loss, epsilon):
+    loss.get_by_role("button", name=SURE, exact=True).click()
+    assert "the exact probability 1 - 4.1399e-8 and" in says(loss)
+    enter(epsilon, gap=-20)
+    assert "its probability, 1 - 2.06e-9, is far" in says(epsilon)
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        (20, "behind by 20, and its probability, 2.06e-9, is far below ε = 1e-7."),
+        (20, "the loss is 16.098 instead of 20, the gradient -0.020195 instead of -1."),
+        (16.2, "is near ε"),
+        (0, "The label is level, and its probability, 0.5, is far above ε"),
+        (0, "the loss is 0.69315, the gradient -0.5. Steps until the label wins: 1 with"),
+        (-3, "The label is ahead by 3, and"),
+    ],
+)
+def test_the_sentence_of_epsilon_compares_with_the_truth(epsilon, gap, words):
+    enter(epsilon, gap=gap)
+    assert words in says(epsilon)
 
 
 @pytest.mark.parametrize("kind", PAGES)
@@ -287,12 +315,12 @@ def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(elements, k
     controls[0].focus()
     for control in controls:
         expect(control).to_be_focused()
-        said = element.get_by_role("status").text_content()
+        said = says(element)
         if control.evaluate("e => e.matches('input, select')"):
             before = control.input_value()
             keyboard.press("ArrowUp")
             assert control.input_value() != before
-            assert element.get_by_role("status").text_content() != said
+            assert says(element) != said
         keyboard.press("Tab")
     assert not element.evaluate("e => e.contains(document.activeElement)")
 

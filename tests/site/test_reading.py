@@ -57,6 +57,19 @@ def test_the_search_says_when_it_finds_nothing(visitor, root):
     page.get_by_text("did not match any documents").wait_for()
 
 
+def test_the_search_quotes_the_text_and_no_menu(visitor, server):
+    page = visitor(f"{server}search.html?q=overflow")
+    page.locator("#search-results .context").nth(5).wait_for()
+    assert not any(".pdf" in text for text in page.locator(".context").all_inner_texts())
+
+
+def test_the_sidebar_shows_the_chapter_also_to_who_comes_from_another_page(visitor, root):
+    page = visitor(f"{root}book/softmax.html")
+    page.goto(f"{root}book/special_values.html")
+    active = page.locator("#pst-primary-sidebar .bd-docs-nav .active").last
+    assert 0 <= active.bounding_box()["y"] < page.viewport_size["height"]
+
+
 def test_a_reader_chooses_the_colors_and_they_last(visitor, root):
     page = visitor(f"{root}book/softmax.html")
     seen = {}
@@ -112,6 +125,8 @@ def test_paper_gets_no_sidebars_and_no_buttons(visitor, server):
     page.emulate_media(media="print")
     visible = [control for control in controls.all() if control.is_visible()]
     assert [control.evaluate("e => e.cloneNode().outerHTML") for control in visible] == []
+    titles = [title.inner_text() for title in page.locator("h1").all() if title.is_visible()]
+    assert titles == ["2. Softmax"]
 
 
 @pytest.mark.parametrize("name", PAGES_WITH_EXPLORABLES)
