@@ -17,6 +17,12 @@ sys.path.append(str(ROOT / "book" / "_ext"))
 from browser import launch
 
 FOLDER = urlsplit(ADDRESS).path
+EXPLORABLES = {  # and their chapters
+    "formats": "overflow",
+    "epsilon": "epsilon",
+    "order": "logsumexp",
+    "loss": "cross_entropy",
+}
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
@@ -56,3 +62,26 @@ def browser():
             pytest.exit(str(error), returncode=1)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="session")
+def explorables(browser, site):
+    """The explorables by kind, each on its page."""
+    pages = {kind: browser.new_page() for kind in EXPLORABLES}
+    for kind, page in pages.items():
+        page.goto((site / "book" / f"{EXPLORABLES[kind]}.html").as_uri())
+    yield {kind: page.locator(f"explore-{kind}") for kind, page in pages.items()}
+    for page in pages.values():
+        page.close()
+
+
+@pytest.fixture
+def explorable(explorables):
+    """Return an explorable as a reader first meets it: ``explorable("formats")``."""
+
+    def reset(kind):
+        explorables[kind].get_by_role("button", name="Reset").click()
+        explorables[kind].page.wait_for_timeout(20)
+        return explorables[kind]
+
+    return reset

@@ -17,31 +17,14 @@ from stable_softmax import (
 )
 
 
-@pytest.fixture(scope="module")
-def pages(browser, site):
-    opened = {"formats": "overflow", "order": "logsumexp"}
-    for kind, name in opened.items():
-        opened[kind] = browser.new_page()
-        opened[kind].goto((site / "book" / f"{name}.html").as_uri())
-    yield {kind: page.locator(f"explore-{kind}") for kind, page in opened.items()}
-    for page in opened.values():
-        page.close()
+@pytest.fixture
+def formats(explorable):
+    return explorable("formats")
 
 
 @pytest.fixture
-def formats(pages):
-    return reset(pages["formats"])
-
-
-@pytest.fixture
-def order(pages):
-    return reset(pages["order"])
-
-
-def reset(element):
-    element.get_by_role("button", name="Reset").click()
-    element.page.wait_for_timeout(20)
-    return element
+def order(explorable):
+    return explorable("order")
 
 
 def enter(element, **values):
@@ -177,7 +160,7 @@ def test_the_keyboard_alone_is_enough(formats):
     assert formats.locator("[name=x1]").input_value() == "1000" and zone(formats) == "nan"
 
 
-def test_a_missing_number_is_asked_for(formats, order):
+def test_a_missing_number_is_asked_for(explorable, formats, order):
     for typed, missing in [("", True), ("1", False), ("1e9", True), ("-2.5", False)]:
         formats.locator("[name=x1]").fill(typed)
         asked = "“Logit x₁” must be a number from -99999 to 99999." in says(formats)
@@ -187,7 +170,7 @@ def test_a_missing_number_is_asked_for(formats, order):
         ("power", "2.5", "“Offset = 2 to the power” must be a whole number from 0 to 60."),
         ("gap", "-5", "“Gap of the logits” must be a number from 0 to 20."),
     ]:
-        before = table(reset(order))
+        before = table(explorable("order"))
         order.locator(f"[name={name}]").fill(typed)
         assert says(order) == f"{asked} The table has not changed." and table(order) == before
 

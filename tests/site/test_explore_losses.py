@@ -22,7 +22,7 @@ from stable_softmax import (
 from stable_softmax.frameworks import gluon_loss, import_mxnet, is_installed
 from stable_softmax.recovery import autograd_gradient, samples_behind, steps_to_recover
 
-PAGES = {"epsilon": "epsilon.html", "loss": "cross_entropy.html"}
+KINDS = ["epsilon", "loss"]
 WRONG, SURE = "badly wrong", "sure"
 SAMPLES = {  # what the buttons set: logits, label
     "usual": ([2, 1, 0.1], 0),
@@ -32,31 +32,14 @@ SAMPLES = {  # what the buttons set: logits, label
 }
 
 
-@pytest.fixture(scope="module")
-def elements(browser, site):
-    """Both elements, each in its page."""
-    pages = {kind: browser.new_page() for kind in PAGES}
-    for kind, page in pages.items():
-        page.goto((site / "book" / PAGES[kind]).as_uri())
-    yield {kind: page.locator(f"explore-{kind}") for kind, page in pages.items()}
-    for page in pages.values():
-        page.close()
+@pytest.fixture
+def epsilon(explorable):
+    return explorable("epsilon")
 
 
 @pytest.fixture
-def epsilon(elements):
-    return reset(elements["epsilon"])
-
-
-@pytest.fixture
-def loss(elements):
-    return reset(elements["loss"])
-
-
-def reset(element):
-    element.get_by_role("button", name="Reset").click()
-    element.page.wait_for_timeout(20)
-    return element
+def loss(explorable):
+    return explorable("loss")
 
 
 def enter(element, **values):
@@ -165,12 +148,12 @@ def test_a_button_of_epsilon_sets_all_controls(epsilon, button, gap, power):
     )
 
 
-def test_what_is_infinite_is_a_cross(epsilon):
+def test_what_is_infinite_is_a_cross(explorable, epsilon):
     crosses = epsilon.locator("svg g.roundoff path").nth(1)
     assert crosses.get_attribute("d").count("M") == 5  # fp32: gaps of 104, 108, ..., 120
     enter(epsilon, format="fp64")
     assert crosses.get_attribute("d") == ""
-    assert cells(reset(epsilon))["log(softmax)"][0] == "20"
+    assert cells(explorable("epsilon"))["log(softmax)"][0] == "20"
 
 
 FORMS = {  # of the second table, in its order
@@ -305,9 +288,9 @@ def test_the_sentence_of_epsilon_compares_with_the_truth(epsilon, gap, words):
     assert words in says(epsilon)
 
 
-@pytest.mark.parametrize("kind", PAGES)
-def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(elements, kind):
-    element = reset(elements[kind])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(explorable, kind):
+    element = explorable(kind)
     if kind == "loss":  # a sample whose loss feels each of the logits
         enter(element, x0=2, x1=1, x2=0, label="class 1")
     keyboard = element.page.keyboard
@@ -325,18 +308,18 @@ def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(elements, k
     assert not element.evaluate("e => e.contains(document.activeElement)")
 
 
-@pytest.mark.parametrize("kind", PAGES)
-def test_slider_and_number_move_together(elements, kind):
-    element = reset(elements[kind])
+@pytest.mark.parametrize("kind", KINDS)
+def test_slider_and_number_move_together(explorable, kind):
+    element = explorable(kind)
     for slider in element.get_by_role("slider").all():
         slider.press("ArrowRight")
         twin = element.locator(f"[name={slider.get_attribute('data-twin')}]")
         assert twin.input_value() == slider.input_value()
 
 
-@pytest.mark.parametrize("kind", PAGES)
-def test_an_incomplete_number_changes_nothing(elements, kind):
-    element = reset(elements[kind])
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_incomplete_number_changes_nothing(explorable, kind):
+    element = explorable(kind)
     before = cells(element)
     enter(element, **{"gap" if kind == "epsilon" else "x0": "-"})
     assert cells(element) == before
