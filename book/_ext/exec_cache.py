@@ -35,7 +35,7 @@ def fingerprint(root):
 
 def choose_folder(app, config):
     """Set the folder of the execution cache, and remove folders that are no longer of use."""
-    caches = Path(app.outdir).parent / ".jupyter_cache"
+    caches = Path(app.srcdir) / "_build" / ".jupyter_cache"  # of every edition
     current = caches / fingerprint(Path(app.srcdir))
     current.mkdir(parents=True, exist_ok=True)
     os.utime(current)
