@@ -1,7 +1,9 @@
 # The two commands are "make book" and "make test"; "make" alone lists all.
-# Everything that is made goes into .venv/ and _build/; outside, only pip's own cache is written.
+# Everything that is made goes into .venv/, .venv-classroom/ and _build/, and marks into marks/;
+# outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book test site-test accuracy serve release notebooks clean
+.PHONY: help book book-student test site-test classroom-test accuracy serve release notebooks clean
+.PHONY: release-assignment grade hand-marks
 PORT = 8000
 BIN = .venv/bin
 
@@ -35,12 +37,23 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book is ready: open _build/html/index.html, or run: make serve"
 
-test: .venv/ready ## check the style of the code and run every test
+book-student: .venv/ready ## build the same book without the solutions, to give to a class
+	rm -rf _build/student # a page that is left over could hold what is now a solution
+	$(BIN)/python book/_ext/student_toc.py _build/student/_toc.yml
+	$(BIN)/jupyter-book build . -W -n --keep-going \
+		--path-output _build/student --toc "$(CURDIR)/_build/student/_toc.yml"
+	cd _build/student/_build && rm -rf .doctrees jupyter_execute # they name the pages left out
+	@echo "The student edition is ready: open _build/student/_build/html/index.html"
+
+test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest
 
 site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
 	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest
+
+classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken and hostile submission
+	mkdir -p _build && $(BIN)/python -m pytest tests/classroom --basetemp=_build/pytest
 
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
 	$(BIN)/python -m stable_softmax.accuracy
@@ -55,8 +68,21 @@ notebooks: .venv/ready ## open the chapters as notebooks in JupyterLab
 	$(BIN)/jupytext-config set-default-viewer markdown >/dev/null
 	$(BIN)/jupyter-lab --LabApp.default_url=/lab/tree/book
 
-clean: ## remove all that is generated, the environment included
-	rm -rf .venv _build .hypothesis .pytest_cache .ruff_cache src/*.egg-info
+# Assignments: NAME=temperature, smoothing or streaming; see the chapter "Teaching".
+CLASSROOM = .venv-classroom/bin/python book/_classroom/classroom.py
+OPTIONS = $(if $(OUT),--to "$(OUT)") $(if $(LIMIT),--seconds "$(LIMIT)") $(if $(filter no,$(SANDBOX)),--no-sandbox)
+
+release-assignment: .venv-classroom/ready ## make the notebook of an assignment for students: NAME=temperature
+	@$(CLASSROOM) release "$(NAME)" $(OPTIONS)
+
+grade: .venv-classroom/ready ## mark a folder or zip of notebooks: NAME=temperature FROM=handed-in.zip
+	@$(CLASSROOM) grade "$(NAME)" "$(FROM)" $(OPTIONS)
+
+hand-marks: .venv-classroom/ready ## enter the marks of question 3 in the browser: NAME=temperature
+	@$(CLASSROOM) hand-marks "$(NAME)" $(if $(OUT),--to "$(OUT)")
+
+clean: ## remove all that is generated but marks, the environments included
+	rm -rf .venv .venv-classroom _build .hypothesis .pytest_cache .ruff_cache src/*.egg-info
 	find src tests book -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment: made once, and brought up to date when the requirements change.
@@ -66,6 +92,15 @@ clean: ## remove all that is generated, the environment included
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements.txt
 	mkdir -p .venv/etc/ipython # else each kernel warns that its local connection is not encrypted
 	echo 'c.IPKernelApp.log_level = "ERROR"' >.venv/etc/ipython/ipython_kernel_config.py
+	touch $@
+
+# The environment of teachers: readers and students do without it, and it does without the book's.
+.venv-classroom/ready: book/_classroom/requirements.txt requirements.txt pyproject.toml
+	@"$(PYTHON)" $(FITS) || { echo "$(NO_PYTHON)" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv-classroom
+	sed '/^-e/d' requirements.txt >.venv-classroom/constraints.txt
+	.venv-classroom/bin/python -m pip install --disable-pip-version-check \
+		-c .venv-classroom/constraints.txt -e . -r book/_classroom/requirements.txt
 	touch $@
 
 # What the gates of the site need besides: the checkers of accessibility and of HTML.

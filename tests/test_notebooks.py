@@ -1,7 +1,7 @@
 """The published notebooks: complete, readable without MyST, the same from every build."""
 
 import ast
-import importlib.util
+import importlib
 import re
 import shutil
 import subprocess
@@ -368,10 +368,9 @@ def test_the_first_cell_installs_what_is_missing_and_nothing_else(monkeypatch, e
 @pytest.fixture(scope="module")
 def extension():
     """The extension, as a module."""
-    spec = importlib.util.spec_from_file_location("notebooks", ROOT / "book/_ext/notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "book/_ext")
+        return importlib.import_module("notebooks")
 
 
 def first_cell(extension, *sources):

@@ -22,6 +22,7 @@ from urllib.parse import urljoin
 
 import nbformat
 from docutils import nodes
+from first_cell import first_cell_source
 from myst_nb.core.execute import NotebookClientBase
 from nbformat import v4
 from sphinx.builders.dummy import DummyBuilder
@@ -43,18 +44,6 @@ OPTIONAL = [
     ),
     ("sklearn", "scikit-learn", r"\bload_digits_split\b"),
 ]
-FIRST_CELL = """\
-# {title}: {address}
-# Run this cell first: it installs what is missing here, as on Colab.
-from importlib.util import find_spec
-
-packages = {{
-{packages}
-}}
-missing = [packages[module] for module in packages if find_spec(module) is None]
-if missing:
-    print("Installing", *missing)
-    %pip install --quiet {{" ".join(missing)}}"""
 
 INLINE = {
     "emphasis": "*{}*",
@@ -266,9 +255,7 @@ def first_cell(page, cells):
     for module, package, sign in OPTIONAL:
         if any(re.search(sign, cell.source) for cell in cells):
             packages[module] = package
-    lines = "\n".join(f'    "{module}": "{package}",' for module, package in packages.items())
-    title, address = page.config.html_title, page.address
-    return v4.new_code_cell(FIRST_CELL.format(title=title, address=address, packages=lines))
+    return v4.new_code_cell(first_cell_source(page.config.html_title, page.address, packages))
 
 
 def name_cells(cells, docname):

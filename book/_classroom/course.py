@@ -1,0 +1,244 @@
+"""A course of one assignment, as nbgrader keeps it: release, marks, feedback."""
+
+import hashlib
+import logging
+import multiprocessing
+import os
+import re
+import sys
+import warnings
+from pathlib import Path
+
+import jupytext
+import nbformat
+from collect import Unmarkable, assemble, is_named
+from marking import Judge, markdown_to_html
+from nbgrader.api import Gradebook
+from nbgrader.apps.api import NbGraderAPI
+from nbgrader.coursedir import CourseDirectory
+from nbgrader.preprocessors import CheckCellMetadata, SaveAutoGrades
+from nbgrader.utils import is_grade, is_solution
+from sqlalchemy.exc import SAWarning
+from traitlets.config import Config
+
+ROOT = Path(__file__).parents[2]
+PHONE = '<meta name="viewport" content="width=device-width">'
+WAITS = "waits for a mark by hand"
+# a child that inherits all imports starts at once
+PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+SECRETS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", flags=re.S)
+
+warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
+# nbgrader calls alembic by its name
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+class Refused(Exception):
+    """Why an assignment is not released, as sentences for the teacher."""
+
+
+class Course:
+    """An assignment and its marks.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        The assignment as a MyST notebook, with model answers and hidden tests.
+    folder : pathlib.Path
+        Where nbgrader keeps what it has made, the marks among it.
+    sandboxed : bool
+    cell_seconds : float
+        The limit for a cell, and for a call of a function; a notebook may take twelve times that.
+    """
+
+    def __init__(self, source, folder, sandboxed=True, cell_seconds=10.0):
+        self.name, self.folder = source.stem, folder
+        self.seconds = 24 * cell_seconds + 60  # for everything that is done with one notebook
+        self.source = jupytext.read(source)
+        self.notebook = folder / "source" / self.name / f"{self.name}.ipynb"
+        self.config = Config()
+        self.config.CourseDirectory.root = str(folder)
+        self.config.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
+        self.config.Autograde.autograde_preprocessors = [Judge, SaveAutoGrades, CheckCellMetadata]
+        self.config.Judge.source = str(self.notebook)
+        self.config.Judge.sandboxed = sandboxed
+        self.config.Judge.cell_seconds = cell_seconds
+        self.config.Judge.notebook_seconds = 12 * cell_seconds
+        self.config.HTMLExporter.filters = {"markdown2html": markdown_to_html}
+        self.config.HTMLExporter.mathjax_url = ""
+        for cell in self.source.cells:
+            if is_named(cell):  # known by it where a program drops the metadata
+                cell.id = cell.metadata.nbgrader.grade_id
+        for number, cell in enumerate(self.source.cells):
+            if not is_named(cell):
+                cell.id = f"{self.name}-{number}"
+        kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        self.source.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+
+    @property
+    def release(self):
+        """The notebook for students."""
+        return self.folder / "release" / self.name / f"{self.name}.ipynb"
+
+    def api(self):
+        """Return nbgrader's interface to this course."""
+        logging.getLogger("traitlets").setLevel(logging.CRITICAL)
+        return NbGraderAPI(CourseDirectory(config=self.config), config=self.config)
+
+    def gradebook(self):
+        """Return nbgrader's database of this course; use it in a `with` statement."""
+        return Gradebook(f"sqlite:///{self.folder}/gradebook.db")
+
+    def generate(self):
+        """Let nbgrader make the release, unless it has made it from this source before.
+
+        Raises
+        ------
+        Refused
+            With nbgrader's reason, if it does not accept the source.
+        """
+        text = nbformat.writes(self.source)
+        if self.release.exists() and self.notebook.read_text() == text:
+            return
+        self.notebook.parent.mkdir(parents=True, exist_ok=True)
+        self.notebook.write_text(text)
+        made = self.api().generate_assignment(self.name, force=True)
+        if not made["success"]:
+            self.notebook.unlink()
+            lines = [line for line in made["log"].splitlines() if "ERROR" in line]
+            raise Refused("nbgrader does not accept the assignment: " + "\n".join(lines[-3:]))
+
+    def released(self):
+        """Return the notebook for students."""
+        return nbformat.read(self.release, as_version=4)
+
+    def mark(self, student, notebook):
+        """Mark a notebook in a process of its own.
+
+        Parameters
+        ----------
+        student : str
+            A name that is a name for files as well.
+        notebook : nbformat.NotebookNode
+            As `collect.assemble` returns it.
+
+        Raises
+        ------
+        Unmarkable
+            If it took too long, or nbgrader failed.
+        """
+        text = nbformat.writes(notebook)
+        handed_in = self.folder / "submitted" / student / self.name / f"{self.name}.ipynb"
+        handed_in.parent.mkdir(parents=True, exist_ok=True)
+        handed_in.write_text(text)
+        # fresh inputs for each notebook, the same whenever the same notebook is marked again
+        digest = hashlib.sha256((self.notebook.read_text() + text).encode()).digest()
+        self.config.Judge.seed = int.from_bytes(digest[:4])
+        self._apart("autograde", student, "Marking")
+
+    def feedback(self, student):
+        """Return the page with the student's notebook, marks and comments, which loads nothing."""
+        self._apart("generate_feedback", student, "Writing the feedback")
+        path = self.folder / "feedback" / student / self.name / f"{self.name}.html"
+        page = path.read_text(encoding="utf-8")
+        page = re.sub(r"<script\b.*?</script>", "", page, flags=re.S)  # nbgrader's call of MathJax
+        return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
+
+    def _apart(self, task, student, doing):
+        receive, send = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=self._work, args=(task, student, send))
+        process.start()
+        send.close()
+        try:
+            if not receive.poll(self.seconds):
+                raise Unmarkable(f"{doing} took more than {self.seconds:g} s.")
+            failure = receive.recv()
+        except EOFError:
+            failure = "its process ended"
+        finally:
+            process.kill()
+            process.join()
+        if failure:
+            raise Unmarkable(f"{doing} failed: {failure}.")
+
+    def _work(self, task, student, send):
+        done = getattr(self.api(), task)(self.name, student, force=True)
+        failure = "" if done["success"] else (done["error"] or done["log"]).strip()[-500:]
+        send.send(failure)
+
+    def questions(self):
+        """Return the questions, each with the highest mark, in the order of the assignment."""
+        points = {}
+        for cell in self.source.cells:
+            if is_grade(cell):
+                name = question(cell.metadata.nbgrader.grade_id)
+                points[name] = points.get(name, 0) + cell.metadata.nbgrader.points
+        return points
+
+    def marks(self, student):
+        """Return a student's marks: for each question a number, or None if it waits for one.
+
+        Raises
+        ------
+        MissingEntry
+            If nothing of the student was marked.
+        """
+        marks = dict.fromkeys(self.questions(), 0.0)
+        with self.gradebook() as gradebook:
+            notebook = gradebook.find_submission_notebook(self.name, self.name, student)
+            for grade in notebook.grades:
+                name = question(grade.name)
+                if grade.needs_manual_grade or marks[name] is None:
+                    marks[name] = None
+                else:
+                    marks[name] += grade.score
+        return marks
+
+    def prove(self):
+        """See that the assignment can be given to students.
+
+        Raises
+        ------
+        Refused
+            Unless the model answers earn every point, blank answers earn none, and no line of an
+            answer or a hidden test is left in what students get.
+        """
+        self.generate()
+        released, reasons = self.released(), leaks(self.source, self.released())
+        for number in range(3):  # with other inputs each
+            model = assemble(self.source, released)
+            model.metadata["proof"] = number
+            self.mark(f"model-{number}", model)
+            for name, points in self.questions().items():
+                mark = self.marks(f"model-{number}")[name]
+                if mark not in {points, None}:
+                    reasons.append(f"the model answer to {name} earns {mark:g} of {points:g}")
+        self.mark("blank", assemble(released, released))
+        for name, mark in self.marks("blank").items():
+            if mark:
+                reasons.append(f"a blank answer to {name} earns {mark:g}")
+        if reasons:
+            raise Refused("; ".join(dict.fromkeys(reasons)) + ".")
+
+
+def question(name):
+    """Return the question that a cell belongs to: "q1" for "temperature-q1-hidden"."""
+    return re.search(r"q\d+|$", name)[0] or name
+
+
+def leaks(source, released):
+    """Return which lines of answers and hidden tests students would get."""
+    secret, public = [], []
+    for cell in source.cells:
+        if is_grade(cell) and is_solution(cell):
+            secret += cell.source.splitlines()
+        else:
+            secret += [
+                line for _, text in SECRETS.findall(cell.source) for line in text.splitlines()
+            ]
+            public += SECRETS.sub("", cell.source).splitlines()
+    given = {line.strip() for cell in released.cells for line in cell.source.splitlines()}
+    given |= {line.strip() for cell in released.cells for line in str(cell.metadata).splitlines()}
+    hidden = {line.strip() for line in secret} - {line.strip() for line in public}
+    found = [line for line in hidden & given if len(line) > 12]
+    return [f"students would get this line of an answer or a hidden test: {line}" for line in found]

@@ -1,0 +1,92 @@
+"""How the grader calls a function that lives in a student's kernel.
+
+This file runs on both sides: the grader imports it, and sends its text to the kernel. Arguments and
+results travel as JSON. Nothing that a kernel sends is ever executed or unpickled.
+"""
+
+import base64
+import json
+import warnings
+
+import numpy as np
+
+NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
+NUMBERS |= {"float16", "float32", "float64"}
+
+
+def pack(value):
+    """Turn a value into what JSON can hold.
+
+    Parameters
+    ----------
+    value : None, bool, int, float, str, NumPy scalar or array, or tuple, list, dict of these
+
+    Returns
+    -------
+    list or None, bool, int, float, str
+
+    Raises
+    ------
+    TypeError
+        If the value is of another kind.
+    """
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
+        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        return [kind, value.dtype.name, list(value.shape), data]
+    if value is None or type(value) in {bool, int, float, str}:
+        return value
+    if isinstance(value, tuple | list):
+        return ["tuple" if isinstance(value, tuple) else "list", *map(pack, value)]
+    if isinstance(value, dict):
+        return ["dict", *([pack(key), pack(item)] for key, item in value.items())]
+    raise TypeError(f"{type(value).__name__} cannot be marked: return numbers or NumPy arrays")
+
+
+def unpack(value):
+    """Undo `pack`; raises ValueError, TypeError or KeyError if that is not possible."""
+    if not isinstance(value, list):
+        return value
+    kind, *parts = value
+    if kind in {"array", "scalar"}:
+        name, shape, data = parts
+        if name not in NUMBERS:
+            raise ValueError(f"no numbers: {name}")
+        array = np.frombuffer(base64.b64decode(data), dtype=name).reshape(shape).copy()
+        return array if kind == "array" else array[()]
+    if kind == "dict":
+        return {unpack(key): unpack(item) for key, item in parts}
+    return {"tuple": tuple, "list": list}[kind](map(unpack, parts))
+
+
+def answer(namespace, name, request):
+    """Call a function of a namespace, whatever it does, and report as one line of text.
+
+    Parameters
+    ----------
+    namespace : dict
+    name : str
+    request : str
+        The positional arguments, packed, as base64 of JSON.
+
+    Returns
+    -------
+    str
+        Base64 of JSON: ``result`` or ``error`` (name and message), the ``arguments`` as they are
+        after the call, and ``warnings``.
+    """
+    arguments = unpack(json.loads(base64.b64decode(request)))
+    reply = {}
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
+        warnings.simplefilter("always")
+        try:
+            reply["result"] = pack(namespace[name](*arguments))
+        except KeyError as error:
+            missing = name not in namespace
+            reply["error"] = ["NameError" if missing else "KeyError", f"{name}: {error}"]
+        except BaseException as error:
+            reply["error"] = [type(error).__name__, str(error)[:500]]
+    reply["arguments"] = pack(arguments)
+    runtime = [w for w in caught if issubclass(w.category, RuntimeWarning)]
+    reply["warnings"] = [str(w.message)[:500] for w in runtime[:10]]
+    return base64.b64encode(json.dumps(reply).encode()).decode()
