@@ -53,6 +53,7 @@ site-test: book .venv/site-ready ## open every page in the installed browser and
 	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest
 
 classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken and hostile submission
+	@command -v bwrap >/dev/null || { echo "Install bubblewrap, and repeat the command." >&2; exit 1; }
 	mkdir -p _build && $(BIN)/python -m pytest tests/classroom --basetemp=_build/pytest
 
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
@@ -98,6 +99,7 @@ clean: ## remove all that is generated but marks, the environments included
 .venv-classroom/ready: book/_classroom/requirements.txt requirements.txt pyproject.toml
 	@"$(PYTHON)" $(FITS) || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear .venv-classroom
+	mkdir -p .venv/var # for the settings of IPython
 	sed '/^-e/d' requirements.txt >.venv-classroom/constraints.txt
 	.venv-classroom/bin/python -m pip install --disable-pip-version-check \
 		-c .venv-classroom/constraints.txt -e . -r book/_classroom/requirements.txt

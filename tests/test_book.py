@@ -417,6 +417,15 @@ def test_the_readme_names_every_chapter_and_fits_the_repository():
         assert (ROOT / target).exists(), f"{target} does not exist"
 
 
+def test_teachers_are_sent_to_sections_that_exist():
+    lines = re.findall(r"\{ref\}`ch-([\w-]+)`[:,] ([A-Z][^|{:]+)", read("book/teaching"))
+    assert len(lines) > 10
+    for chapter, names in lines:
+        text = read(f"book/{chapter.replace('-', '_')}")
+        for name in names.rstrip(" .").split(". ")[0].split(", "):
+            assert f"# {name}\n" in text, f"{chapter} has no section {name!r}"
+
+
 def test_those_who_cite_the_book_find_its_version_and_its_licenses():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -48,7 +48,7 @@ def main(arguments=None):
     for command in (release, grade, hand):
         command.add_argument("name", help="the assignment, a file in book/_classroom/assignments")
     release.add_argument("--to", type=Path, default=ROOT / "_build/classroom", help="a folder")
-    grade.add_argument("source", type=Path, help="a folder or zip, as Moodle or Canvas export it")
+    grade.add_argument("source", help="a folder or zip, as Moodle or Canvas export it")
     for command in (grade, hand):
         command.add_argument("--to", type=Path, help="the folder of the marks; default marks/NAME")
     hand.add_argument("--no-browser", dest="open_browser", action="store_false")
@@ -77,11 +77,11 @@ def main(arguments=None):
 
 def assignment(name):
     """Return the path of an assignment."""
-    path = ASSIGNMENTS / f"{name}.md"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in ASSIGNMENTS.glob("*.md")))
-        raise Refused(f"There is no assignment “{name}”. There are: {known}.")
-    return path
+    known = {path.stem: path for path in sorted(ASSIGNMENTS.glob("*.md"))}
+    if name not in known:
+        what = f"There is no assignment “{name}”" if name else "Say which assignment: NAME=…"
+        raise Refused(f"{what}. There are: {', '.join(known)}.")
+    return known[name]
 
 
 def sandboxed(given):
@@ -135,7 +135,9 @@ def first_cell(name):
 
 def grade_assignment(path, given):
     """Mark everything that was handed in, one student after the other."""
-    platform, students = collect(given.source)
+    if not given.source:
+        raise Refused("Say what to mark: FROM=folder, or the zip of Moodle or Canvas.")
+    platform, students = collect(Path(given.source).expanduser())
     folder = given.to or ROOT / "marks" / path.stem
     work = folder / "nbgrader"
     work.mkdir(parents=True, exist_ok=True)
@@ -158,8 +160,8 @@ def grade_assignment(path, given):
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
     waiting = sum(row["note"].endswith(f"{WAITS}.") for row in rows)
     if waiting:
-        print(f"Answers of {waiting} students wait for a mark by hand: make hand-marks", end="")
-        print(f" NAME={path.stem}, and then this command again.")
+        print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}")
+        print("Then repeat this command.")
 
 
 def mark_student(course, student, released, marked):
@@ -180,6 +182,8 @@ def mark_student(course, student, released, marked):
             row["note"] = f"{' and '.join(waiting)} {WAITS}."
     except Unmarkable as reason:
         row["failed"], row["note"] = True, str(reason)
+    except Exception as error:  # whatever it is, the others are marked
+        row["failed"], row["note"] = True, f"The program fails on it: {error!r}."
     return row
 
 
@@ -212,7 +216,6 @@ def mark_by_hand(path, given):
         "ServerApp.jpserver_extensions": "nbgrader.server_extensions.formgrader=True",
         "ServerApp.open_browser": False,
         "ServerApp.terminals_enabled": False,
-        "ServerApp.log_level": "WARN",
         "CourseDirectory.root": work,
         "HTMLExporter.filters": "markdown2html=marking.markdown_to_html",
     }
@@ -223,12 +226,17 @@ def mark_by_hand(path, given):
     # its own pages keep no token: enter through the door
     address = f"http://127.0.0.1:{port}/login?token={token}&next={page}"
     print(f"Enter the marks here: {address}\nEnd with Ctrl-C.", flush=True)
-    server = subprocess.Popen(command, env=os.environ | variables)
+    with open(work / "hand-marks.log", "w") as log:
+        server = subprocess.Popen(
+            command, env=os.environ | variables, stderr=log, start_new_session=True
+        )
     try:
         wait_for(port)
         if given.open_browser:
             webbrowser.open(address)
         server.wait()
+    except KeyboardInterrupt:
+        print(f"\nThe marks are kept. Now repeat: make grade NAME={path.stem} FROM=…")
     finally:
         server.terminate()
 
@@ -281,7 +289,11 @@ def write_csv(path, lines):
     """Write a table that spreadsheets and learning platforms read, all signs included."""
     temporary = path.with_suffix(".part")
     with open(temporary, "w", encoding="utf-8-sig", newline="") as file:
-        csv.writer(file).writerows(lines)
+        writer = csv.writer(file)
+        for line in lines:  # a spreadsheet must not take a name for a formula
+            writer.writerow(
+                f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text for text in line
+            )
     os.replace(temporary, path)
 
 

@@ -17,7 +17,9 @@ from pathlib import PurePosixPath
 import nbformat
 
 LARGEST = 20 * 2**20  # bytes of a file that is read
-MOST = 200  # files of a student that are looked at
+TOGETHER = 100 * 2**20  # bytes of all files of a student
+MOST = 200  # files of a student, and of an archive among them
+CELLS = 2000  # of a notebook
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
 CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.S)
@@ -39,19 +41,14 @@ class HandedIn:
         The platform's number of the student, or an empty string.
     files : dict of str to callable
         For each file a function that returns its bytes, or raises Unmarkable.
-    key : str, optional
-        The student as a name for files: letters, digits, hyphens.
+    key : str
+        The student as a name for files, different from those of all others.
     """
 
     student: str
     number: str = ""
     files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     key: str = ""
-
-    def __post_init__(self):
-        """Make a name for files from the name of the student."""
-        words = re.sub(r"\W+", "-", f"{self.student} {self.number}").strip("-")
-        self.key = self.key or words[:80] or "student"
 
 
 def collect(source):
@@ -76,29 +73,39 @@ def collect(source):
     """
     if source.is_dir():
         files = folder_files(source)
-    elif zipfile.is_zipfile(source):
-        files = without_top_folder(archive_files(source.read_bytes()))
     elif source.exists():
-        raise Unmarkable(f"{source} is neither a folder nor a zip archive.")
+        try:
+            files = without_top_folder(archive_files(source.name, source.read_bytes()))
+        except (Unmarkable, OSError) as reason:
+            raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
     else:
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
     students, platforms = {}, set()
     for name, read in sorted(files.items()):
-        if NOISE.search(name):
+        platform, student, number, rest = owner(name)
+        if NOISE.search(student):
             continue
-        platform, student, number, rest = owner(printable(name))
-        platforms.add(platform)
-        handed_in = students.setdefault((student, number), HandedIn(student, number))
-        handed_in.files[rest] = read
+        handed_in = students.setdefault((student, number), HandedIn(printable(student), number))
+        if read and not NOISE.search(rest):
+            platforms.add(platform)
+            handed_in.files[rest] = read
     if not students:
         raise Unmarkable(f"There is nothing in {source}.")
-    found = sorted(students.values(), key=lambda s: (s.student.casefold(), s.number))
-    keys = set()
-    for handed_in in found:
-        if handed_in.key.casefold() in keys:  # names that differ in signs only
-            handed_in.key += "-" + hashlib.sha256(repr(handed_in.student).encode()).hexdigest()[:8]
-        keys.add(handed_in.key.casefold())
+    name_keys(students)
+    found = sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
     return platforms.pop() if len(platforms) == 1 else "", found
+
+
+def name_keys(students):
+    """Give each student a name for files: letters, digits and hyphens, and short."""
+    taken = set()
+    for (student, number), handed_in in sorted(students.items()):
+        words = re.sub(r"\W+", "-", f"{handed_in.student} {number}").strip("-")
+        key = words.encode()[:100].decode(errors="ignore") or "student"
+        if key.casefold() in taken or key != words:
+            key += f"-{hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]}"
+        handed_in.key = key
+        taken.add(key.casefold())
 
 
 def printable(text):
@@ -118,65 +125,79 @@ def owner(name):
 
 
 def folder_files(folder):
-    """Return how to read each file of a folder; links and devices say that they are none."""
+    """Return how to read each file of a folder; an empty folder counts as a student's."""
     files = {}
     for path in folder.rglob("*"):
-        mode = path.lstat().st_mode
-        if not stat.S_ISDIR(mode):
-            files[path.relative_to(folder).as_posix()] = reader(path, mode)
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir() and not path.is_symlink():
+            if path.parent == folder:
+                files.setdefault(f"{name}/", None)
+        else:
+            files[name] = reader(path)
     return files
 
 
-def reader(path, mode):
+def reader(path):
     """Return the function that reads a file."""
 
     def read():
-        if not stat.S_ISREG(mode):
-            raise Unmarkable(f"{path.name} is a link or a device, and no file.")
-        if path.stat().st_size > LARGEST:
-            raise Unmarkable(f"{path.name} is larger than {LARGEST // 2**20} MiB.")
-        return path.read_bytes()
+        try:
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode):
+                raise Unmarkable(f"{printable(path.name)} is a link or a device, and no file.")
+            if status.st_size > LARGEST:
+                raise Unmarkable(too_large(path.name))
+            return path.read_bytes()
+        except OSError as error:
+            raise Unmarkable(f"{printable(path.name)} cannot be read: {error.strerror}.") from None
 
     return read
 
 
-def archive_files(content):
-    """Return how to read each file of a zip archive."""
-    archive = zipfile.ZipFile(io.BytesIO(content))
+def too_large(name):
+    """Return the sentence for a file that is too large."""
+    return f"{printable(name)} is larger than {LARGEST // 2**20} MiB."
+
+
+def archive_files(name, content):
+    """Return how to read each file of a zip archive; raises Unmarkable if it is none."""
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+        members = archive.infolist()
+    except Exception:  # BadZipFile, and what else damage leads to
+        raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
 
     def member(info):
         def read():
-            name = PurePosixPath(info.filename).name
+            last = PurePosixPath(info.filename).name
             if info.file_size > LARGEST:
-                raise Unmarkable(f"{name} is larger than {LARGEST // 2**20} MiB.")
+                raise Unmarkable(too_large(last))
             try:
                 with archive.open(info) as file:
-                    return file.read(LARGEST + 1)[:LARGEST]  # the size above is only a claim
-            except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-                raise Unmarkable(f"{name} cannot be unpacked: {error}.") from error
-            except Exception as error:  # zlib.error, LZMAError, …
-                raise Unmarkable(f"{name} is damaged.") from error
+                    data = file.read(LARGEST + 1)  # the size above is only a claim
+            except Exception as error:  # encrypted, damaged, packed in a way unknown here
+                raise Unmarkable(f"{printable(last)} cannot be unpacked: {error}.") from None
+            if len(data) > LARGEST:
+                raise Unmarkable(too_large(last))
+            return data
 
         return read
 
-    return {
-        info.filename.replace("\\", "/"): member(info)
-        for info in archive.infolist()
-        if not info.is_dir()
-    }
+    names = [(info, info.filename.replace("\\", "/")) for info in members]
+    return {name: None if name.endswith("/") else member(info) for info, name in names}
 
 
 def without_top_folder(files):
     """Leave out a folder around everything, which some programs add."""
-    names = [name for name in files if not NOISE.search(name)]
+    names = [name for name in files if files[name] and not NOISE.search(name)]
     tops = {name.partition("/")[0] for name in names}
-    if len(tops) != 1 or any("/" not in name for name in names):
+    if len(tops) != 1 or any("/" not in name for name in names) or MOODLE.fullmatch(*tops):
         return files
-    inner = {name.partition("/")[2] for name in names}
-    one_student = all("/" not in name for name in inner) and (
-        MOODLE.fullmatch(*tops) or sum(name.endswith(".ipynb") for name in inner) < 2
-    )
-    return files if one_student else {n.partition("/")[2]: files[n] for n in names}
+    inner = {name: name.partition("/")[2] for name in names}
+    flat = all("/" not in name for name in inner.values())
+    if flat and sum(name.endswith(".ipynb") for name in names) < 2:
+        return files  # the folder of one student
+    return {inner[name]: files[name] for name in names}
 
 
 def notebook_of(handed_in, master):
@@ -197,28 +218,37 @@ def notebook_of(handed_in, master):
     Unmarkable
         If there is no such notebook, or more than one.
     """
-    files = dict(list(handed_in.files.items())[:MOST])
-    for name in [n for n in files if n.lower().endswith(".zip")]:
+    found, reasons, size = {}, [], 0
+    blank = json.dumps(assemble(master, master), sort_keys=True)
+    waiting = sorted(handed_in.files.items())[:MOST]
+    while waiting:
+        name, read = waiting.pop(0)
+        last = PurePosixPath(name).name
         try:
-            inner = archive_files(files.pop(name)())
-        except zipfile.BadZipFile:
-            raise Unmarkable(f"{name} is no zip archive.") from None
-        files |= {f"{name}/{n}": r for n, r in list(inner.items())[:MOST] if not NOISE.search(n)}
-    found, reasons = {}, []
-    for name, read in sorted(files.items()):
-        try:
-            theirs = read_notebook(PurePosixPath(name).name, read())
+            content = read()
+            size += len(content)
+            if size > TOGETHER:
+                raise Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
+            if content[:4] == b"PK\3\4" and name.count("\0") == 0:  # an archive, not one in another
+                inner = [i for i in archive_files(last, content).items() if i[1]][:MOST]
+                waiting += [(f"{name}\0/{n}", r) for n, r in inner if not NOISE.search(n)]
+                continue
+            theirs = read_notebook(printable(last), content)
             if not answers_in(theirs, master):
-                raise Unmarkable(f"{name} is no notebook of this assignment.")
+                raise Unmarkable(f"{printable(last)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
-            found.setdefault(json.dumps(notebook, sort_keys=True), (name, notebook))
+            found.setdefault(json.dumps(notebook, sort_keys=True), (printable(last), notebook))
         except Unmarkable as reason:
             reasons.append(str(reason))
+            if size > TOGETHER:
+                break
+    if len(found) > 1:
+        found.pop(blank, None)  # the assignment as it was given out
     if len(found) > 1:
         names = " and ".join(sorted(name for name, _ in found.values()))
         raise Unmarkable(f"There are {len(found)} different notebooks: {names}; keep one.")
     if not found:
-        raise Unmarkable(" ".join(reasons) or "There is no file.")
+        raise Unmarkable(" ".join(reasons[:5]) or "There is no file.")
     return next(iter(found.values()))[1]
 
 
@@ -243,16 +273,19 @@ def read_notebook(name, content):
             cell.source = source.encode("utf-8", "replace").decode()  # half of a sign
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
+        few = len(notebook.cells) <= CELLS
     except Exception:
         raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+    if not few:
+        raise Unmarkable(f"{name} has more than {CELLS} cells.")
     return notebook
 
 
 def grade_id(cell):
     """Return the name of a cell of an assignment, or None for a cell that the student added."""
     nbgrader = cell.metadata.get("nbgrader")
-    name = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
-    return name if isinstance(name, str) else cell.get("id")
+    names = [nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None, cell.get("id")]
+    return next((name for name in names if isinstance(name, str)), None)
 
 
 def assemble(theirs, master):
@@ -274,8 +307,8 @@ def assemble(theirs, master):
     named = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if is_named(cell)}
     pieces = defaultdict(list)
     for cell in theirs.cells:
-        pieces[grade_id(cell)].append(cell.source)
-    cells, left, fixed = [], list(named), {cell.get("id") for cell in master.cells}
+        pieces[grade_id(cell)].append(cell)
+    cells, left, free = [], list(named), {cell.get("id") for cell in master.cells}
     for cell in theirs.cells:
         name = grade_id(cell)
         if name in named:
@@ -285,7 +318,8 @@ def assemble(theirs, master):
                 left = left[place + 1 :]
         elif cell.cell_type in {"code", "markdown"}:
             plain = nbformat.from_dict({"cell_type": cell.cell_type, "metadata": {}})
-            plain.id = name if name in fixed and name not in {c.id for c in cells} else None
+            plain.id = name if name in free else None
+            free.discard(name)
             plain.source = cell.source
             if cell.cell_type == "code":
                 plain.outputs, plain.execution_count = [], None
@@ -312,7 +346,21 @@ def answered(cell, pieces):
     """Return a cell of the assignment with the student's answer, if it is one."""
     cell = nbformat.from_dict(cell)
     if cell.metadata.nbgrader.solution:
-        written = [piece for piece in pieces if piece.strip() != cell.source.strip()]
+        written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
         if written or not pieces:
-            cell.source = "\n".join(written)
+            cell.source = "\n".join(piece.source for piece in written)
+        pictures = [piece.attachments for piece in written if "attachments" in piece]
+        if pictures and cell.cell_type == "markdown":  # what was pasted into an answer
+            cell.attachments = {k: v for one in pictures for k, v in clean_pictures(one).items()}
     return cell
+
+
+def clean_pictures(attachments):
+    """Return the pictures among what is attached to a cell."""
+    found = {}
+    for name, data in attachments.items() if isinstance(attachments, dict) else ():
+        for kind in ("image/png", "image/jpeg"):
+            text = data.get(kind) if isinstance(data, dict) else None
+            if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", text):
+                found[printable(str(name))] = {kind: text}
+    return found

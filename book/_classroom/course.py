@@ -6,12 +6,14 @@ import multiprocessing
 import os
 import re
 import sys
+import tempfile
 import warnings
 from pathlib import Path
 
 import jupytext
 import nbformat
 from collect import Unmarkable, assemble, is_named
+from kernel import live_with_parent
 from marking import Judge, markdown_to_html
 from nbgrader.api import Gradebook
 from nbgrader.apps.api import NbGraderAPI
@@ -145,23 +147,27 @@ class Course:
         return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
 
     def _apart(self, task, student, doing):
+        """Let nbgrader do something in a process that can fail and be ended."""
         receive, send = PROCESSES.Pipe(duplex=False)
-        process = PROCESSES.Process(target=self._work, args=(task, student, send))
-        process.start()
-        send.close()
-        try:
-            if not receive.poll(self.seconds):
-                raise Unmarkable(f"{doing} took more than {self.seconds:g} s.")
-            failure = receive.recv()
-        except EOFError:
-            failure = "its process ended"
-        finally:
-            process.kill()
-            process.join()
+        with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as folder:
+            process = PROCESSES.Process(target=self._work, args=(task, student, folder, send))
+            process.start()
+            send.close()
+            try:
+                if not receive.poll(self.seconds):
+                    raise Unmarkable(f"{doing} took more than {self.seconds:g} s.")
+                failure = receive.recv()
+            except EOFError:
+                failure = "its process ended"
+            finally:
+                process.kill()
+                process.join()
         if failure:
             raise Unmarkable(f"{doing} failed: {failure}.")
 
-    def _work(self, task, student, send):
+    def _work(self, task, student, folder, send):
+        live_with_parent()
+        tempfile.tempdir = folder
         done = getattr(self.api(), task)(self.name, student, force=True)
         failure = "" if done["success"] else (done["error"] or done["log"]).strip()[-500:]
         send.send(failure)

@@ -1,10 +1,13 @@
 """A Jupyter kernel for other people's code: in a sandbox, with limits, ended when it breaks one."""
 
 import base64
+import ctypes
 import json
 import os
+import platform
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,7 +37,7 @@ class Limits:
     cell, notebook : float
         Seconds for a cell or one call of a function, and for all of a notebook.
     memory, files : int
-        Bytes in memory and in written files, of all processes together.
+        Bytes in memory, and of files (which are in memory as well), of all processes together.
     processes : int
         Processes and threads.
     """
@@ -46,21 +49,31 @@ class Limits:
     processes: int = 64
 
 
+def live_with_parent():
+    """End this process when its parent ends, and drop the keys that its session keeps for it."""
+    if sys.platform == "linux":
+        system = ctypes.CDLL(None)
+        system.prctl(1, signal.SIGKILL)
+        join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
+        if join_session_keyring:
+            system.syscall(join_session_keyring, 1, None)
+
+
 class Stopped(Exception):
     """The kernel is gone; the message says why, as part of a sentence."""
 
 
-def sandbox(scratch, command, limits):
+def sandbox(folder, command, limits):
     """Return the command that runs another one in a sandbox.
 
-    Inside there are Python, the package of this book and one folder to write to; no network, no
-    other files and processes, no rights. For root, who would keep the rights of root towards the
-    limits, the code runs as another user.
+    Inside there are Python, the package of this book and a small ``/tmp`` in memory; no network, no
+    other files and processes, no rights, nothing on the disk to write to. For root, who would keep
+    the rights of root towards the limits, the code runs as another user.
 
     Parameters
     ----------
-    scratch : pathlib.Path
-        The only folder that can be written to, besides a small ``/tmp`` in memory.
+    folder : pathlib.Path
+        What can be read besides.
     command : list of str
     limits : Limits
 
@@ -90,21 +103,22 @@ def sandbox(scratch, command, limits):
     else:
         argv += ["--unshare-user", "--disable-userns"]
     argv += ["--proc", "/proc", "--dev", "/dev"]
-    for folder in ("/tmp", "/dev/shm"):
-        argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", folder]
-    folders = {parent for path in shown for parent in Path(path).parents}
-    for folder in sorted(map(str, folders)):  # which another user than root may enter
-        argv += ["--perms", "0755", "--dir", folder]
+    for path in ("/tmp", "/dev/shm"):
+        argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", path]
+    shown.append(str(folder))
+    parents = {str(parent) for path in shown for parent in Path(path).parents}
+    for path in sorted(parents):  # another user than root may enter them
+        argv += ["--perms", "0755", "--dir", path]
     for path in shown:
         argv += ["--ro-bind-try", path, path]
-    argv += ["--bind", str(scratch), str(scratch), "--chdir", "/tmp"]
-    argv += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in variables.items():
         argv += ["--setenv", name, value]
     if root:
         user = f"{OTHER_USER}"
         argv += ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
-        argv += ["--no-new-privs", "--inh-caps=-all"]
+        argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
+        argv += ["--die-with-parent", "--dev-bind", "/", "/"]
     ceilings = {"as": 2 * limits.memory, "cpu": int(limits.notebook) + 30, "core": 0}
     ceilings |= {"fsize": limits.files, "nproc": limits.processes, "nofile": 256}
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
@@ -151,32 +165,46 @@ class Kernel:
     def start(self):
         """Start a kernel and run the cells again that have run before."""
         self.folder = Path(tempfile.mkdtemp(prefix="kernel-"))
-        if self.sandboxed and os.geteuid() == 0:
-            os.chown(self.folder, OTHER_USER, OTHER_USER)
         connection = str(self.folder / "kernel.json")
         self.manager = SandboxedManager(transport="ipc", connection_file=connection)
-        self.manager.limits = self.limits if self.sandboxed else None
+        if self.sandboxed:
+            self.manager.limits = self.limits
+            self.manager.ip = f"/tmp/{self.folder.name}"  # sockets in the sandbox's own /tmp
+        self.manager.write_connection_file()
+        if self.sandboxed and os.geteuid() == 0:
+            os.chown(self.folder, OTHER_USER, OTHER_USER)
+            os.chown(connection, OTHER_USER, OTHER_USER)
+        self.manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        patience = time.monotonic() + 60
+        while not (sockets := self._sockets()):
+            self._still_starting(patience)
+            time.sleep(0.02)
         context = zmq.Context()
         context.setsockopt(zmq.MAXMSGSIZE, 2 * self.limits.files)
         context.setsockopt(zmq.LINGER, 0)
-        self.manager.write_connection_file()
-        if self.sandboxed and os.geteuid() == 0:
-            os.chown(connection, OTHER_USER, OTHER_USER)
-        self.manager.start_kernel(
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=str(self.folder)
-        )
         self.client = BlockingKernelClient(context=context)
         self.client.load_connection_file(connection)
+        self.client.ip = sockets
         self.client.start_channels(stdin=False, hb=False)
-        patience = time.monotonic() + 60
         while not self._answers():
-            if time.monotonic() > patience or not self.manager.is_alive():
-                self.stop()
-                raise OSError("Python does not start; see that memory and processes are free")
+            self._still_starting(patience)
         again, self.done = self.done, []
         for source in again:
             with suppress(Stopped):
                 self.run(source)
+
+    def _sockets(self):
+        """Return where the kernel's sockets are, seen from outside, once they are there."""
+        roots = [f"/proc/{process.pid}/root" for process in self._processes()]
+        for path in (f"{root}{self.manager.ip}" for root in (roots if self.sandboxed else [""])):
+            if os.path.exists(f"{path}-{self.manager.hb_port}"):  # the last one to appear
+                return path
+        return None
+
+    def _still_starting(self, patience):
+        if time.monotonic() > patience or not self.manager.is_alive():
+            self.stop()
+            raise OSError("Python does not start; see that memory and processes are free")
 
     def stop(self):
         """End the kernel and all its processes, at once."""
@@ -333,13 +361,6 @@ class Kernel:
             raise Stopped(f"it used more than {self.limits.memory / 2**30:g} GiB of memory")
         if count > self.limits.processes:
             raise Stopped(f"it started more than {self.limits.processes} processes")
-        written = 0
-        for folder, _, names in os.walk(self.folder):
-            for name in names:
-                with suppress(OSError):
-                    written += os.lstat(os.path.join(folder, name)).st_size + 4096
-            if written > self.limits.files:
-                raise Stopped(f"it wrote more than {self.limits.files / 2**20:g} MiB of files")
 
 
 def keep(outputs, output, size):

@@ -10,21 +10,30 @@ import ast
 import builtins
 import contextlib
 import hashlib
+import html
 import io
 import linecache
 import traceback
 import warnings
+from xml.etree import ElementTree
 
 import nbformat
 import numpy as np
 from jinja2 import pass_context
 from kernel import Kernel, Limits, Stopped
-from latex2mathml.converter import convert as mathml
+from latex2mathml.converter import convert_to_element as mathml
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import v4
 from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, Float, Integer, Unicode
+
+FORMULA_ATTRIBUTES = {
+    *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle"),
+    *("fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize"),
+    *("movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator"),
+    *("stretchy", "symmetric", "voffset", "width", "xmlns"),
+}
 
 
 class Judge(NbGraderPreprocessor):
@@ -149,8 +158,8 @@ def run_there(source, kernel):
         return [v4.new_output("error", ename="Stopped", evalue=text, traceback=[text])]
 
 
-class FormulaRenderer(IPythonRenderer):
-    """Markdown with formulas that need no script; HTML of students stays text."""
+class PlainRenderer(IPythonRenderer):
+    """Markdown that runs nothing and loads nothing: formulas become MathML, HTML stays text."""
 
     def block_math(self, body):
         """Return a displayed formula."""
@@ -161,15 +170,37 @@ class FormulaRenderer(IPythonRenderer):
         return self.formula(body, "inline")
 
     def formula(self, body, display):
-        """Return MathML, or the formula as it was typed."""
+        """Return MathML of known attributes only, or the formula as it was typed."""
         try:
-            return mathml(body, display=display)
+            element = mathml(body, display=display)
         except Exception:
-            return f"<code>{self.text(body)}</code>"
+            return f"<code>{html.escape(body)}</code>"
+        for part in element.iter():
+            part.text = html.unescape(part.text or "")
+            for name in part.attrib.keys() - FORMULA_ATTRIBUTES:
+                del part.attrib[name]
+        return ElementTree.tostring(element, encoding="unicode")
+
+    def image(self, text, url, title=None):
+        """Return a picture that was pasted into the answer, and the name of any other."""
+        for kind, data in self.attachments.get(url.removeprefix("attachment:"), {}).items():
+            source = f"data:{kind};base64,{''.join(data.split())}"
+            return f'<img src="{html.escape(source)}" alt="{html.escape(text)}">'
+        return f"<code>{html.escape(f'![{text}]({url})')}</code>"
+
+    def block_mermaidjs(self, code):
+        """Return a diagram as text."""
+        return f"<pre>{html.escape(code)}</pre>"
 
 
 @pass_context
 def markdown_to_html(context, source):
     """Return Markdown as HTML that runs nothing and needs no network."""
-    renderer = FormulaRenderer(escape=True, allow_harmful_protocols=False)
+    attachments = context.get("cell", {}).get("attachments", {})
+    renderer = PlainRenderer(
+        escape=True,
+        allow_harmful_protocols=False,
+        exclude_anchor_links=True,
+        attachments=attachments,
+    )
     return MarkdownWithMath(renderer=renderer).render(source)
