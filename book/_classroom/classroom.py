@@ -23,7 +23,7 @@ from urllib.parse import quote
 import nbformat
 import yaml
 from collect import Unmarkable, collect, notebook_of
-from course import ROOT, WAITS, Course, Refused
+from course import ROOT, WAITS, Course, Failed, Refused
 from kernel import check_sandbox
 from nbformat import v4
 
@@ -66,7 +66,7 @@ def main(arguments=None):
             grade_assignment(path, given)
         else:
             mark_by_hand(path, given)
-    except (Refused, Unmarkable) as reason:
+    except (Refused, Unmarkable, Failed) as reason:
         print(reason, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -162,6 +162,9 @@ def grade_assignment(path, given):
     if waiting:
         print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}")
         print("Then repeat this command.")
+    unknown = [row["student"] for row in rows if "failed" in row and None in row["marks"].values()]
+    if unknown:
+        raise Failed(f"No marks yet, for a reason that is not theirs: {', '.join(unknown)}.")
 
 
 def mark_student(course, student, released, marked):
@@ -183,7 +186,9 @@ def mark_student(course, student, released, marked):
     except Unmarkable as reason:
         row["failed"], row["note"] = True, str(reason)
     except Exception as error:  # whatever it is, the others are marked
-        row["failed"], row["note"] = True, f"The program fails on it: {error!r}."
+        reason = error if isinstance(error, Failed) else f"The program failed: {error!r}."
+        row["marks"] = dict.fromkeys(row["marks"])
+        row["failed"], row["note"] = True, f"Not marked, repeat the command. {reason}"
     return row
 
 
@@ -194,7 +199,7 @@ def write_feedback(course, student, row, folder):
         try:
             write_atomically(target, course.feedback(student.key))
             return
-        except Unmarkable as reason:
+        except Failed as reason:
             row["note"] = f"{row['note']} {reason}".strip()
     title, note = (html.escape(text) for text in (course.name, row["note"]))
     write_atomically(target, PAGE.format(title=title, note=note))

@@ -83,7 +83,7 @@ def collect(source):
     students, platforms = {}, set()
     for name, read in sorted(files.items()):
         platform, student, number, rest = owner(name)
-        if NOISE.search(student):
+        if NOISE.search(name.partition("/")[0]):
             continue
         handed_in = students.setdefault((student, number), HandedIn(printable(student), number))
         if read and not NOISE.search(rest):

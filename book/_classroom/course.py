@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from collect import Unmarkable, assemble, is_named
+from collect import assemble, is_named
 from kernel import live_with_parent
 from marking import Judge, markdown_to_html
 from nbgrader.api import Gradebook
@@ -39,6 +39,10 @@ class Refused(Exception):
     """Why an assignment is not released, as sentences for the teacher."""
 
 
+class Failed(Exception):
+    """Why the grader itself failed on a notebook, which then has no marks yet."""
+
+
 class Course:
     """An assignment and its marks.
 
@@ -54,12 +58,12 @@ class Course:
     """
 
     def __init__(self, source, folder, sandboxed=True, cell_seconds=10.0):
-        self.name, self.folder = source.stem, folder
+        self.name, self.folder = source.stem, folder.absolute()  # nbgrader changes the directory
         self.seconds = 24 * cell_seconds + 60  # for everything that is done with one notebook
         self.source = jupytext.read(source)
-        self.notebook = folder / "source" / self.name / f"{self.name}.ipynb"
+        self.notebook = self.folder / "source" / self.name / f"{self.name}.ipynb"
         self.config = Config()
-        self.config.CourseDirectory.root = str(folder)
+        self.config.CourseDirectory.root = str(self.folder)
         self.config.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
         self.config.Autograde.autograde_preprocessors = [Judge, SaveAutoGrades, CheckCellMetadata]
         self.config.Judge.source = str(self.notebook)
@@ -126,7 +130,7 @@ class Course:
 
         Raises
         ------
-        Unmarkable
+        Failed
             If it took too long, or nbgrader failed.
         """
         text = nbformat.writes(notebook)
@@ -155,7 +159,7 @@ class Course:
             send.close()
             try:
                 if not receive.poll(self.seconds):
-                    raise Unmarkable(f"{doing} took more than {self.seconds:g} s.")
+                    raise Failed(f"{doing} took more than {self.seconds:g} s.")
                 failure = receive.recv()
             except EOFError:
                 failure = "its process ended"
@@ -163,14 +167,15 @@ class Course:
                 process.kill()
                 process.join()
         if failure:
-            raise Unmarkable(f"{doing} failed: {failure}.")
+            raise Failed(f"{doing} failed: {failure}.")
 
     def _work(self, task, student, folder, send):
         live_with_parent()
         tempfile.tempdir = folder
         done = getattr(self.api(), task)(self.name, student, force=True)
-        failure = "" if done["success"] else (done["error"] or done["log"]).strip()[-500:]
-        send.send(failure)
+        text = f"{done.get('log')}\n{done.get('error')}"
+        reasons = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", text, flags=re.M)
+        send.send("" if done["success"] else (reasons or ["nbgrader gives no reason"])[-1][:300])
 
     def questions(self):
         """Return the questions, each with the highest mark, in the order of the assignment."""

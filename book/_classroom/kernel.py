@@ -26,6 +26,7 @@ from nbformat import v4
 OTHER_USER = 61234  # nobody's number: what the code runs as when a teacher is root
 TEXT = 20_000  # characters of output that are kept of a cell
 IMAGE = 2_000_000
+MESSAGE = 16 * 2**20  # bytes of a message from a kernel; a longer one ends the connection
 
 
 @dataclass(frozen=True)
@@ -174,24 +175,36 @@ class Kernel:
         if self.sandboxed and os.geteuid() == 0:
             os.chown(self.folder, OTHER_USER, OTHER_USER)
             os.chown(connection, OTHER_USER, OTHER_USER)
-        self.manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        # bwrap's own environment can be read inside; without a sandbox everything can
+        variables = {"PATH": os.environ["PATH"]} if self.sandboxed else os.environ.copy()
+        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.manager.start_kernel(cwd="/", env=variables, **silent)
         patience = time.monotonic() + 60
         while not (sockets := self._sockets()):
             self._still_starting(patience)
             time.sleep(0.02)
-        context = zmq.Context()
-        context.setsockopt(zmq.MAXMSGSIZE, 2 * self.limits.files)
-        context.setsockopt(zmq.LINGER, 0)
-        self.client = BlockingKernelClient(context=context)
-        self.client.load_connection_file(connection)
-        self.client.ip = sockets
-        self.client.start_channels(stdin=False, hb=False)
-        while not self._answers():
-            self._still_starting(patience)
+        self._connect(sockets, patience)
         again, self.done = self.done, []
         for source in again:
             with suppress(Stopped):
                 self.run(source)
+
+    def _connect(self, sockets, patience):
+        if self.client:
+            self._disconnect()
+        context = zmq.Context()
+        for option, value in {zmq.MAXMSGSIZE: MESSAGE, zmq.RCVHWM: 20, zmq.LINGER: 0}.items():
+            context.setsockopt(option, value)  # what a kernel sends waits in the grader's memory
+        self.client = BlockingKernelClient(context=context)
+        self.client.load_connection_file(self.manager.connection_file)
+        self.client.ip = sockets
+        self.client.start_channels(stdin=False, hb=False)
+        while not self._answers():
+            self._still_starting(patience)
+
+    def _disconnect(self):
+        self.client.stop_channels()
+        self.client.context.destroy(linger=0)
 
     def _sockets(self):
         """Return where the kernel's sockets are, seen from outside, once they are there."""
@@ -211,8 +224,7 @@ class Kernel:
         if self.manager is None:
             return
         if self.client:
-            self.client.stop_channels()
-            self.client.context.destroy(linger=0)
+            self._disconnect()
         for process in self._processes():
             with suppress(psutil.Error):
                 process.kill()
@@ -318,8 +330,9 @@ class Kernel:
                 raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
             if now > end and reply is None:
                 raise Stopped(f"it took more than {self.limits.cell:g} s")
-            if now > end:
-                break  # the sign that all was printed was lost in a flood
+            if now > end:  # the sign that all was printed was lost in a flood
+                self._connect(self.client.ip, now + self.limits.cell)
+                break
             if now > watch:
                 self._watch()
                 watch = now + 0.1
@@ -374,8 +387,8 @@ def keep(outputs, output, size):
         length = sum(map(len, output.traceback)) if size < TEXT else 0
     else:
         data = {k: v for k, v in output.data.items() if k in {"text/plain", "image/png"}}
-        if len(data.get("image/png", "")) > IMAGE:
-            del data["image/png"]
+        if len(data.get("image/png", "")) > IMAGE or size >= TEXT:
+            data.pop("image/png", None)
         data["text/plain"] = str(data.get("text/plain", ""))[: max(0, TEXT - size)]
         output.data, output.metadata = data, {}
         length = len(data["text/plain"]) + len(data.get("image/png", "")) // 100

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import html
 import io
+import json
 import linecache
 import traceback
 import warnings
@@ -65,7 +66,8 @@ class Judge(NbGraderPreprocessor):
                     cell.outputs = run_here(cell.source, judged)
                 else:
                     cell.outputs = run_there(cell.source, kernel)
-        return nb, resources
+        text = json.dumps(nb, ensure_ascii=False).encode("utf-8", "replace")  # halves of signs
+        return nbformat.from_dict(json.loads(text)), resources
 
 
 def answers(source):

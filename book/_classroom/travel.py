@@ -32,7 +32,8 @@ def pack(value):
     """
     if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
-        data = base64.b64encode(np.ascontiguousarray(value).tobytes()).decode()
+        native = value.astype(value.dtype.newbyteorder("="))
+        data = base64.b64encode(native.tobytes()).decode()
         return [kind, value.dtype.name, list(value.shape), data]
     if value is None or type(value) in {bool, int, float, str}:
         return value
@@ -80,12 +81,13 @@ def answer(namespace, name, request):
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
         try:
+            if name not in namespace:
+                raise NameError(f"there is no {name}")
             reply["result"] = pack(namespace[name](*arguments))
-        except KeyError as error:
-            missing = name not in namespace
-            reply["error"] = ["NameError" if missing else "KeyError", f"{name}: {error}"]
         except BaseException as error:
-            reply["error"] = [type(error).__name__, str(error)[:500]]
+            kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+            text = str(error) if kinds[0] == type(error).__name__ else repr(error)
+            reply["error"] = [kinds[0], text[:500]]
     reply["arguments"] = pack(arguments)
     runtime = [w for w in caught if issubclass(w.category, RuntimeWarning)]
     reply["warnings"] = [str(w.message)[:500] for w in runtime[:10]]
