@@ -197,7 +197,9 @@ def write_feedback(course, student, row, folder):
     target = folder / f"{student.key}.html"
     if "failed" not in row:
         try:
-            write_atomically(target, course.feedback(student.key))
+            page, note = course.feedback(student.key), html.escape(row["note"])
+            page = page.replace("<body>", f'<body>\n<p class="container">{note}</p>', 1)
+            write_atomically(target, page)
             return
         except Failed as reason:
             row["note"] = f"{row['note']} {reason}".strip()

@@ -24,7 +24,8 @@ from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
 ROOT = Path(__file__).parents[2]
-PHONE = '<meta name="viewport" content="width=device-width">'
+PHONE = """<meta name="viewport" content="width=device-width">
+<style>.rendered_html { overflow-x: auto } .rendered_html img { max-width: 100% }</style>"""
 WAITS = "waits for a mark by hand"
 # a child that inherits all imports starts at once
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
