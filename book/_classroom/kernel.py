@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -99,7 +100,7 @@ def sandbox(folder, command, limits):
     argv = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     argv += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     argv += ["--unshare-cgroup-try"]
-    if root:
+    if root:  # no user namespace here, in which nobody could become another user
         argv += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         argv += ["--unshare-user", "--disable-userns"]
@@ -115,7 +116,7 @@ def sandbox(folder, command, limits):
     argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in variables.items():
         argv += ["--setenv", name, value]
-    if root:
+    if root:  # become the other user, and then take user namespaces from it as well
         user = f"{OTHER_USER}"
         argv += ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
         argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
@@ -377,18 +378,23 @@ class Kernel:
 
 
 def keep(outputs, output, size):
-    """Append an output, text or image, if it is not too much; return the size of all."""
+    """Append an output, text or image, if it is not too much; return the size of all.
+
+    What a kernel sends may be forged: nothing in an output can become HTML later.
+    """
     if output.output_type == "stream":
-        output.text = output.text[: max(0, TEXT - size)]
+        output.name = "stderr" if output.name == "stderr" else "stdout"
+        output.text = str(output.text)[: max(0, TEXT - size)]
         length = len(output.text)
     elif output.output_type == "error":
-        output.traceback = [line[:2000] for line in output.traceback][-8:]
-        output.ename, output.evalue = output.ename[:100], output.evalue[:2000]
+        output.traceback = [str(line)[:2000] for line in output.traceback][-8:]
+        output.ename, output.evalue = str(output.ename)[:100], str(output.evalue)[:2000]
         length = sum(map(len, output.traceback)) if size < TEXT else 0
     else:
         data = {k: v for k, v in output.data.items() if k in {"text/plain", "image/png"}}
-        if len(data.get("image/png", "")) > IMAGE or size >= TEXT:
-            data.pop("image/png", None)
+        picture = str(data.pop("image/png", ""))
+        if len(picture) <= IMAGE and size < TEXT and re.fullmatch(r"[A-Za-z0-9+/=\s]+", picture):
+            data["image/png"] = picture
         data["text/plain"] = str(data.get("text/plain", ""))[: max(0, TEXT - size)]
         output.data, output.metadata = data, {}
         length = len(data["text/plain"]) + len(data.get("image/png", "")) // 100
