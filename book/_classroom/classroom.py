@@ -69,6 +69,9 @@ def main(arguments=None):
     except (Refused, Unmarkable, Failed) as reason:
         print(reason, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"This did not work: {error}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
         return 130
@@ -137,8 +140,11 @@ def grade_assignment(path, given):
     """Mark everything that was handed in, one student after the other."""
     if not given.source:
         raise Refused("Say what to mark: FROM=folder, or the zip of Moodle or Canvas.")
-    platform, students = collect(Path(given.source).expanduser())
+    source = Path(given.source).expanduser()
     folder = given.to or ROOT / "marks" / path.stem
+    if folder.resolve().is_relative_to(source.resolve()):
+        raise Refused(f"Put the marks outside of what was handed in: {folder} is in {source}.")
+    platform, students = collect(source)
     work = folder / "nbgrader"
     work.mkdir(parents=True, exist_ok=True)
     course = Course(path, work, sandboxed(given), given.seconds)
@@ -157,6 +163,10 @@ def grade_assignment(path, given):
         rows.append(row)
         print(summary(course, row), flush=True)
     write_marks(folder, course, platform, rows)
+    pages = {f"{row['key']}.html" for row in rows}
+    for page in (folder / "feedback").glob("*.html"):
+        if page.name not in pages:  # of another class, or of a student who is gone
+            page.unlink()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
     waiting = sum(row["note"].endswith(f"{WAITS}.") for row in rows)
     if waiting:

@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import re
 import sys
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -104,16 +103,17 @@ class Course:
         Refused
             With nbgrader's reason, if it does not accept the source.
         """
-        text = nbformat.writes(self.source)
-        if self.release.exists() and self.notebook.read_text() == text:
+        text, made = nbformat.writes(self.source), self.folder / "made.ipynb"
+        if made.exists() and made.read_text(encoding="utf-8") == text:
             return
         self.notebook.parent.mkdir(parents=True, exist_ok=True)
-        self.notebook.write_text(text)
-        made = self.api().generate_assignment(self.name, force=True)
-        if not made["success"]:
-            self.notebook.unlink()
-            lines = [line for line in made["log"].splitlines() if "ERROR" in line]
-            raise Refused("nbgrader does not accept the assignment: " + "\n".join(lines[-3:]))
+        self.notebook.write_text(text, encoding="utf-8")
+        done = self.api().generate_assignment(self.name, force=True)
+        if not done["success"]:
+            hint = "If questions have changed since the first marks: OUT=another folder."
+            hint = f" {hint}" if made.exists() else ""
+            raise Refused(f"nbgrader does not accept the assignment: {reason(done)}.{hint}")
+        made.write_text(text, encoding="utf-8")
 
     def released(self):
         """Return the notebook for students."""
@@ -154,29 +154,25 @@ class Course:
     def _apart(self, task, student, doing):
         """Let nbgrader do something in a process that can fail and be ended."""
         receive, send = PROCESSES.Pipe(duplex=False)
-        with tempfile.TemporaryDirectory(prefix="kernel-", ignore_cleanup_errors=True) as folder:
-            process = PROCESSES.Process(target=self._work, args=(task, student, folder, send))
-            process.start()
-            send.close()
-            try:
-                if not receive.poll(self.seconds):
-                    raise Failed(f"{doing} took more than {self.seconds:g} s.")
-                failure = receive.recv()
-            except EOFError:
-                failure = "its process ended"
-            finally:
-                process.kill()
-                process.join()
+        process = PROCESSES.Process(target=self._work, args=(task, student, send))
+        process.start()
+        send.close()
+        try:
+            if not receive.poll(self.seconds):
+                raise Failed(f"{doing} took more than {self.seconds:g} s.")
+            failure = receive.recv()
+        except EOFError:
+            failure = "its process ended"
+        finally:
+            process.kill()
+            process.join()
         if failure:
             raise Failed(f"{doing} failed: {failure}.")
 
-    def _work(self, task, student, folder, send):
+    def _work(self, task, student, send):
         live_with_parent()
-        tempfile.tempdir = folder
         done = getattr(self.api(), task)(self.name, student, force=True)
-        text = f"{done.get('log')}\n{done.get('error')}"
-        reasons = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", text, flags=re.M)
-        send.send("" if done["success"] else (reasons or ["nbgrader gives no reason"])[-1][:300])
+        send.send("" if done["success"] else reason(done))
 
     def questions(self):
         """Return the questions, each with the highest mark, in the order of the assignment."""
@@ -231,6 +227,13 @@ class Course:
                 reasons.append(f"a blank answer to {name} earns {mark:g}")
         if reasons:
             raise Refused("; ".join(dict.fromkeys(reasons)) + ".")
+
+
+def reason(done):
+    """Return why nbgrader has failed, as its log says it."""
+    text = f"{done.get('log')}\n{done.get('error')}"
+    found = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", text, flags=re.M)
+    return (found or ["it does not say why"])[-1][:300]
 
 
 def question(name):

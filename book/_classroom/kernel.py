@@ -185,6 +185,8 @@ class Kernel:
             self._still_starting(patience)
             time.sleep(0.02)
         self._connect(sockets, patience)
+        if self.sandboxed:
+            shutil.rmtree(self.folder)  # both sides have read it: nothing can be left behind
         again, self.done = self.done, []
         for source in again:
             with suppress(Stopped):
@@ -197,7 +199,8 @@ class Kernel:
         for option, value in {zmq.MAXMSGSIZE: MESSAGE, zmq.RCVHWM: 20, zmq.LINGER: 0}.items():
             context.setsockopt(option, value)  # what a kernel sends waits in the grader's memory
         self.client = BlockingKernelClient(context=context)
-        self.client.load_connection_file(self.manager.connection_file)
+        self.client.load_connection_info(self.manager.get_connection_info(session=False))
+        self.client.session.key = self.manager.session.key
         self.client.ip = sockets
         self.client.start_channels(stdin=False, hb=False)
         while not self._answers():
@@ -384,8 +387,12 @@ def keep(outputs, output, size):
     """
     if output.output_type == "stream":
         output.name = "stderr" if output.name == "stderr" else "stdout"
-        output.text = str(output.text)[: max(0, TEXT - size)]
+        text = str(output.text)
+        output.text = text[: max(0, TEXT - size)]
         length = len(output.text)
+        if 0 < length < len(text):
+            output.text += "\n… more was printed"
+            length = TEXT
     elif output.output_type == "error":
         output.traceback = [str(line)[:2000] for line in output.traceback][-8:]
         output.ename, output.evalue = str(output.ename)[:100], str(output.evalue)[:2000]
@@ -402,8 +409,6 @@ def keep(outputs, output, size):
         last = outputs[-1] if outputs else None
         if output.output_type == "stream" and last and last.get("name") == output.name:
             last.text += output.text
-            if size + length >= TEXT:
-                last.text += "\n… more was printed"
         else:
             outputs.append(output)
     return size + length
