@@ -293,6 +293,8 @@ def write_marks(folder, course, platform, rows):
         table[-1] += ["" if mark is None else f"{mark:g}" for mark in marks]
         table[-1] += [f"{total:g}", row["note"]]
         highest = f"{sum(points.values()):g}"
+        if not row["number"]:
+            continue
         moodle.append([identifier, row["student"], complete, highest, row["note"]])
         canvas.append([row["student"], row["number"], "", complete])
     tables = {"marks": table} | (

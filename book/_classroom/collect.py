@@ -22,7 +22,7 @@ MOST = 200  # files of a student, and of an archive among them
 CELLS = 2000  # of a notebook
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
 MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
-CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)", re.S)
+CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
 
 
 class Unmarkable(Exception):
@@ -72,7 +72,7 @@ def collect(source):
         If there is no such folder or archive, or nothing in it.
     """
     if source.is_dir():
-        files = folder_files(source)
+        files = without_top_folder(folder_files(source))
     elif source.exists():
         try:
             files = without_top_folder(archive_files(source.name, source.read_bytes()))
@@ -93,6 +93,7 @@ def collect(source):
         raise Unmarkable(f"There is nothing in {source}.")
     name_keys(students)
     found = sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
+    platforms -= {""}  # a file that says "read me", for example
     return platforms.pop() if len(platforms) == 1 else "", found
 
 
@@ -194,10 +195,12 @@ def without_top_folder(files):
     if len(tops) != 1 or any("/" not in name for name in names) or MOODLE.fullmatch(*tops):
         return files
     inner = {name: name.partition("/")[2] for name in names}
-    flat = all("/" not in name for name in inner.values())
-    if flat and sum(name.endswith(".ipynb") for name in names) < 2:
-        return files  # the folder of one student
-    return {inner[name]: files[name] for name in names}
+    inner_tops = {name.partition("/")[0] for name in inner.values()}
+    notebooks = sum(name.endswith(".ipynb") for name in names)
+    several = len(inner_tops) > 1 and (notebooks > 1 or any("/" in n for n in inner.values()))
+    if several or any(MOODLE.fullmatch(top) or CANVAS.fullmatch(top) for top in inner_tops):
+        return {inner[name]: files[name] for name in names}
+    return files  # the folder of one student
 
 
 def notebook_of(handed_in, master):

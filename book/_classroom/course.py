@@ -1,6 +1,7 @@
 """A course of one assignment, as nbgrader keeps it: release, marks, feedback."""
 
 import hashlib
+import json
 import logging
 import multiprocessing
 import os
@@ -31,6 +32,8 @@ PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "
 SECRETS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", flags=re.S)
 
 warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
+# the templates beside this file
+os.environ["JUPYTER_PATH"] = str(Path(__file__).parent)
 # nbgrader calls alembic by its name
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
@@ -71,8 +74,8 @@ class Course:
         self.config.Judge.cell_seconds = cell_seconds
         self.config.Judge.notebook_seconds = 12 * cell_seconds
         self.config.HTMLExporter.filters = {"markdown2html": markdown_to_html}
-        self.config.HTMLExporter.mathjax_url = ""
         for cell in self.source.cells:
+            cell.pop("attachments", None)  # nbgrader would leave those of a model answer
             if is_named(cell):  # known by it where a program drops the metadata
                 cell.id = cell.metadata.nbgrader.grade_id
         for number, cell in enumerate(self.source.cells):
@@ -148,7 +151,6 @@ class Course:
         self._apart("generate_feedback", student, "Writing the feedback")
         path = self.folder / "feedback" / student / self.name / f"{self.name}.html"
         page = path.read_text(encoding="utf-8")
-        page = re.sub(r"<script\b.*?</script>", "", page, flags=re.S)  # nbgrader's call of MathJax
         return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
 
     def _apart(self, task, student, doing):
@@ -213,6 +215,9 @@ class Course:
         """
         self.generate()
         released, reasons = self.released(), leaks(self.source, self.released())
+        for cell in filter(is_grade, self.source.cells):
+            if not cell.metadata.nbgrader.points > 0:
+                reasons.append(f"{cell.metadata.nbgrader.grade_id} has no points")
         for number in range(3):  # with other inputs each
             model = assemble(self.source, released)
             model.metadata["proof"] = number
@@ -238,22 +243,22 @@ def reason(done):
 
 def question(name):
     """Return the question that a cell belongs to: "q1" for "temperature-q1-hidden"."""
-    return re.search(r"q\d+|$", name)[0] or name
+    return re.sub(r"^[^-]*-|-(visible|hidden)$", "", name)
 
 
 def leaks(source, released):
-    """Return which lines of answers and hidden tests students would get."""
+    """Return what students would get of answers and hidden tests, each as a reason."""
     secret, public = [], []
     for cell in source.cells:
         if is_grade(cell) and is_solution(cell):
             secret += cell.source.splitlines()
         else:
-            secret += [
-                line for _, text in SECRETS.findall(cell.source) for line in text.splitlines()
-            ]
+            hidden = SECRETS.findall(cell.source)
+            secret += [line for _, text in hidden for line in text.splitlines()]
             public += SECRETS.sub("", cell.source).splitlines()
-    given = {line.strip() for cell in released.cells for line in cell.source.splitlines()}
-    given |= {line.strip() for cell in released.cells for line in str(cell.metadata).splitlines()}
-    hidden = {line.strip() for line in secret} - {line.strip() for line in public}
-    found = [line for line in hidden & given if len(line) > 12]
-    return [f"students would get this line of an answer or a hidden test: {line}" for line in found]
+    given = [f"{cell.source}\n{json.dumps(cell.metadata)}" for cell in released.cells]
+    given = "\n".join(given).replace('\\"', '"')
+    lines = {line.strip() for line in secret} - {line.strip() for line in public}
+    lines = [line for line in sorted(lines) if len(line) > 12 and line in given]
+    lines += re.findall(r"### (?:BEGIN|END).*", given)
+    return [f"students would get this line of an answer or a hidden test: {line}" for line in lines]
