@@ -256,9 +256,13 @@ def leaks(source, released):
             hidden = SECRETS.findall(cell.source)
             secret += [line for _, text in hidden for line in text.splitlines()]
             public += SECRETS.sub("", cell.source).splitlines()
-    given = [f"{cell.source}\n{json.dumps(cell.metadata)}" for cell in released.cells]
-    given = "\n".join(given).replace('\\"', '"')
+    code = [cell.source for cell in released.cells if cell.cell_type == "code"]
+    quoting = [cell.source for cell in released.cells if cell.cell_type != "code"]
+    quoting += [json.dumps(cell.metadata).replace('\\"', '"') for cell in released.cells]
     lines = {line.strip() for line in secret} - {line.strip() for line in public}
-    lines = [line for line in sorted(lines) if len(line) > 12 and line in given]
+    given = {line.strip() for text in code for line in text.splitlines()}
+    lines = [line for line in sorted(lines) if len(line) > 12]
+    lines = [line for line in lines if line in given or any(line in text for text in quoting)]
+    given = "\n".join(code + quoting)
     lines += re.findall(r"### (?:BEGIN|END).*", given)
     return [f"students would get this line of an answer or a hidden test: {line}" for line in lines]
