@@ -110,7 +110,7 @@ def release_assignment(path, given):
     print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
     try:
         course.prove()
-    except Refused as reason:
+    except (Refused, Failed) as reason:
         raise Refused(f"“{path.stem}” is not released: {reason}") from None
     notebook = course.released()
     notebook.cells.insert(1, first_cell(path.stem))

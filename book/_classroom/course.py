@@ -247,22 +247,30 @@ def question(name):
 
 
 def leaks(source, released):
-    """Return what students would get of answers and hidden tests, each as a reason."""
-    secret, public = [], []
+    """Return what students would get of answers and hidden tests, each as a reason.
+
+    A line may stand in a public cell as well, but not every line of an answer or a hidden test.
+    """
+    blocks, public = [], set()
     for cell in source.cells:
         if is_grade(cell) and is_solution(cell):
-            secret += cell.source.splitlines()
+            blocks.append(lines_of(cell.source))
         else:
-            hidden = SECRETS.findall(cell.source)
-            secret += [line for _, text in hidden for line in text.splitlines()]
-            public += SECRETS.sub("", cell.source).splitlines()
-    code = [cell.source for cell in released.cells if cell.cell_type == "code"]
+            blocks += [lines_of(text) for _, text in SECRETS.findall(cell.source)]
+            public |= lines_of(SECRETS.sub("", cell.source))
+    code = {line for c in released.cells if c.cell_type == "code" for line in lines_of(c.source)}
     quoting = [cell.source for cell in released.cells if cell.cell_type != "code"]
     quoting += [json.dumps(cell.metadata).replace('\\"', '"') for cell in released.cells]
-    lines = {line.strip() for line in secret} - {line.strip() for line in public}
-    given = {line.strip() for text in code for line in text.splitlines()}
-    lines = [line for line in sorted(lines) if len(line) > 12]
-    lines = [line for line in lines if line in given or any(line in text for text in quoting)]
-    given = "\n".join(code + quoting)
-    lines += re.findall(r"### (?:BEGIN|END).*", given)
-    return [f"students would get this line of an answer or a hidden test: {line}" for line in lines]
+    found = {line for line in code if line.startswith(("### BEGIN", "### END"))}
+    for block in blocks:
+        given = {line for line in block if line in code or any(line in q for q in quoting)}
+        found |= given if given == block else given - public
+    return [
+        f"students would get this line of an answer or a hidden test: {line}"
+        for line in sorted(found)
+    ]
+
+
+def lines_of(text):
+    """Return the lines that are long enough to say something."""
+    return {line.strip() for line in text.splitlines() if len(line.strip()) > 12}
