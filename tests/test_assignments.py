@@ -326,6 +326,19 @@ def lse_update(state, chunk):
 def lse_result(state):
     return state[0] + np.log1p(state[1])
 """,
+        "a state of arrays without axes": """
+def lse_update(state, chunk):
+    m, r = state
+    for v in chunk[chunk > -np.inf]:
+        higher = v > m
+        with np.errstate(invalid="ignore", over="ignore"):
+            r = np.where(higher, (1 + r) * np.exp(m - v), r + np.exp(v - m))
+        m = np.where(higher, v, m)
+    return m, r
+
+def lse_result(state):
+    return state[0] + np.log1p(state[1])
+""",
     },
 }
 

@@ -170,7 +170,8 @@ def grade_assignment(path, given):
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
     waiting = sum(row["note"].endswith(f"{WAITS}.") for row in rows)
     if waiting:
-        print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}")
+        out = f" OUT={given.to}" if given.to else ""
+        print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}{out}")
         print("Then repeat this command.")
     unknown = [row["student"] for row in rows if "failed" in row and None in row["marks"].values()]
     if unknown:
@@ -253,7 +254,7 @@ def mark_by_hand(path, given):
             webbrowser.open(address)
         server.wait()
     except KeyboardInterrupt:
-        print(f"\nThe marks are kept. Now repeat: make grade NAME={path.stem} FROM=…")
+        print("\nThe marks are kept. Now repeat the command that marks: make grade …")
     finally:
         server.terminate()
 
