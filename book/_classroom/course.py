@@ -238,6 +238,7 @@ def reason(done):
     """Return why nbgrader has failed, as its log says it."""
     text = f"{done.get('log')}\n{done.get('error')}"
     found = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", text, flags=re.M)
+    found = [line for line in found if "Please see" not in line]  # "… the above traceback"
     return (found or ["it does not say why"])[-1][:300]
 
 

@@ -1,0 +1,167 @@
+"""What students hand in, made from the released notebook, and how it is marked in tests."""
+
+import copy
+import csv
+import io
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PYTHON = ROOT / ".venv-classroom/bin/python"
+CLASSROOM = ROOT / "book/_classroom"
+COMMAND = [str(PYTHON), str(CLASSROOM / "classroom.py")]
+NAME = "temperature"
+RELEASE = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+from course import Course
+
+Course(Path(sys.argv[2]), Path(sys.argv[3])).generate()
+"""
+
+GOOD_1 = """
+def softmax_at(x, T):
+    T = np.asarray(T, dtype=x.dtype)[..., np.newaxis]
+    z = x - np.max(x, axis=-1, keepdims=True)
+    e = np.exp(z / T)
+    return e / np.sum(e, axis=-1, keepdims=True)
+"""
+NAIVE_1 = """
+def softmax_at(x, T):
+    e = np.exp(x / np.asarray(T, dtype=x.dtype)[..., None])
+    return e / e.sum(axis=-1, keepdims=True)
+"""
+VISIBLE_1 = """
+def softmax_at(x, T):
+    e = np.exp((x - x.max()) / np.asarray(T, dtype=x.dtype)[..., None])
+    return e / e.sum(axis=-1, keepdims=True)
+"""
+GOOD_2 = """
+def masked_softmax_at(x, mask, T):
+    x = np.where(mask, x, -np.inf)
+    m = np.max(x, axis=-1, keepdims=True)
+    e = np.exp((x - np.where(m == -np.inf, 0, m)) / T)
+    s = np.sum(e, axis=-1, keepdims=True)
+    return e / np.where(s == 0, 1, s)
+"""
+NAIVE_2 = """
+def masked_softmax_at(x, mask, T):
+    e = np.exp(x / T) * mask
+    return e / e.sum(axis=-1, keepdims=True)
+"""
+GOOD_3 = "The sum of what is left is 0, and 0/0 is nan."
+
+
+def missing():
+    """Return what the marking of notebooks lacks here, or None."""
+    if not PYTHON.exists():
+        return ".venv-classroom is missing: run make classroom-test or make grade once"
+    lost = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
+    return f"{' and '.join(lost)} is missing: install bubblewrap and util-linux" if lost else None
+
+
+needs_marking = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+def run(*arguments, **options):
+    """Run the command of the classroom and return what it printed."""
+    options = {"capture_output": True, "encoding": "utf-8", "timeout": 900, "cwd": ROOT} | options
+    return subprocess.run([*COMMAND, *map(str, arguments)], **options)
+
+
+def generate(folder):
+    """Make the notebook for students where `grade --to folder` looks for it, and return it."""
+    work = folder / "nbgrader"
+    work.mkdir(parents=True)
+    source = CLASSROOM / "assignments" / f"{NAME}.md"
+    command = [str(PYTHON), "-c", RELEASE, str(CLASSROOM), str(source), str(work)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return json.loads((work / f"release/{NAME}/{NAME}.ipynb").read_text())
+
+
+def cell(notebook, part):
+    """Return the cell of a part: "q1", "q1-visible"."""
+    [found] = [c for c in notebook["cells"] if c.get("id") == f"{NAME}-{part}"]
+    return found
+
+
+def place(notebook, part):
+    return notebook["cells"].index(cell(notebook, part))
+
+
+def filled(released, q1=GOOD_1, q2=GOOD_2, q3=GOOD_3):
+    """Return the released notebook with answers; None leaves one blank."""
+    notebook = copy.deepcopy(released)
+    for part, answer in {"q1": q1, "q2": q2, "q3": q3}.items():
+        if answer is not None:
+            cell(notebook, part)["source"] = answer
+    return notebook
+
+
+def code(source, **other):
+    """Return a code cell that a student adds."""
+    return {
+        **{"cell_type": "code", "source": source, "metadata": {}},
+        **{"outputs": [], "execution_count": None},
+        **other,
+    }
+
+
+def packed(notebook):
+    return json.dumps(notebook).encode()
+
+
+def zipped(files):
+    """Return a zip archive of files, names to bytes."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+def write(folder, files):
+    """Write files, names to bytes, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def tree(folder):
+    """Return everything in a folder with its content and the time of its last change."""
+    return {
+        str(path.relative_to(folder)): (
+            path.lstat().st_mode,
+            path.lstat().st_mtime_ns,
+            path.read_bytes() if path.is_file() and not path.is_symlink() else None,
+        )
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+def table(path):
+    """Return the rows of a CSV file by the name of the student."""
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def left_over(temporary):
+    """Return the processes and folders of kernels that had their files in a folder."""
+    processes = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                if os.fsencode(temporary) in (entry / "cmdline").read_bytes():
+                    processes.add(entry.name)
+    return processes, {path.name for path in temporary.iterdir()}
