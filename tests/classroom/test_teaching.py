@@ -31,5 +31,5 @@ def test_the_page_for_teachers_shows_what_marking_prints(released, tmp_path):
     out = tmp_path / "marks/temperature"
     printed = run("grade", "temperature", tmp_path / "submissions", "--to", out).stdout
     shown = [line.removeprefix("   ") for line in listing.splitlines()]
-    printed = printed.replace(f" OUT={out}", "").replace(f"{tmp_path}/", "")
+    printed = re.sub(r"\S*(?=marks/temperature/)", "", printed.replace(f" OUT={out}", ""))
     assert printed.splitlines() == shown
