@@ -53,7 +53,7 @@ def main(arguments=None):
         command.add_argument("--to", type=Path, help="the folder of the marks; default marks/NAME")
     hand.add_argument("--no-browser", dest="open_browser", action="store_false")
     for command in (release, grade):
-        command.add_argument("--seconds", type=float, default=10, help="the limit of a cell")
+        command.add_argument("--seconds", type=seconds, default=10, help="the limit of a cell")
         command.add_argument(
             "--no-sandbox", action="store_true", help="run the notebooks with all your rights"
         )
@@ -76,6 +76,14 @@ def main(arguments=None):
         print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
+
+
+def seconds(text):
+    """Return a limit of time."""
+    with suppress(ValueError):
+        if 1 <= float(text) <= 3600:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"give a number of seconds from 1 to 3600, not {text}")
 
 
 def assignment(name):
