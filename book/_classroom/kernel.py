@@ -179,7 +179,7 @@ class Kernel:
         # bwrap's own environment can be read inside; without a sandbox everything can
         variables = {"PATH": os.environ["PATH"]} if self.sandboxed else os.environ.copy()
         silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.manager.start_kernel(cwd="/", env=variables, **silent)
+        self.manager.start_kernel(cwd="/", env=variables, preexec_fn=live_with_parent, **silent)
         patience = time.monotonic() + 60
         while not (sockets := self._sockets()):
             self._still_starting(patience)

@@ -332,7 +332,8 @@ for folder, folders, names in os.walk("<ROOT>"):
         say("file", folder, name)
 mine = os.path.dirname(sys.argv[sys.argv.index("-f") + 1])
 for path in glob.glob("/tmp/*"):  # its own sockets and the way to its own folder are there
-    if not path.startswith("/tmp/kernel-") and not mine.startswith(path + "/"):
+    known = [mine, "<ROOT>/", "/tmp/kernel-"]
+    if not path.startswith(known[2]) and not any(k.startswith(path + "/") for k in known):
         say("folder", path)
 if len(os.listdir(os.path.dirname(mine))) > 1:
     say("folders", os.listdir(os.path.dirname(mine)))
