@@ -253,3 +253,30 @@ def test_without_bubblewrap_nothing_runs_unless_told_so(released, generated, tmp
     assert result.returncode == 0, result.stderr
     found = {name: (r["q1 (4)"], r["q2 (3)"]) for name, r in table(marks / "marks.csv").items()}
     assert found == {"Ada": ("4", "3"), "Bob": ("0", "3")}
+
+
+def test_marks_may_go_into_a_folder_beside_the_one_of_the_command(small, marked, tmp_path):
+    result = run("grade", NAME, small, "--to", "out", "--seconds", 2, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out/marks.csv").read_bytes() == (marked / "marks.csv").read_bytes()
+
+
+ENVIRONMENT = """
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from kernel import Kernel, Limits
+
+with Kernel(Limits()) as kernel:
+    kernel.run("1")
+    found = [open(f"/proc/{process.pid}/environ").read() for process in kernel._processes()]
+assert len(found) > 1
+print(sum("SECRET" in text for text in found))
+"""
+
+
+def test_no_process_of_the_sandbox_knows_the_environment_of_the_teacher():
+    command = [str(PYTHON), "-c", ENVIRONMENT, str(CLASSROOM)]
+    given = os.environ | {"SECRET": "token"}
+    made = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+    assert made.stdout == "0\n", made.stderr

@@ -101,6 +101,8 @@ VARIANTS = {  # what is replaced, by what, and what the refusal says
     "unhidden": ("### END HIDDEN TESTS\n", "", "nbgrader does not accept the assignment"),
     "twins": ("NAME-q1-hidden", "NAME-q1-visible", "nbgrader does not accept the assignment"),
     "nameless": ('"grade_id": "NAME-q1-hidden", ', "", ""),
+    "typo": ("### BEGIN HIDDEN TESTS", "### BEGIN HIDDEN TEST", "hidden test: ### BEGIN HIDDEN"),
+    "worthless": ('"points": 3', '"points": 0', "worthless-q1-hidden has no points"),
     "pointless": ('"points": 3, ', "", ""),
     "syntax": ("np.multiply(x, 2)  #", "np.multiply(x, 2  #", "SyntaxError"),
 }
