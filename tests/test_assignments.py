@@ -15,6 +15,7 @@ from pathlib import Path
 import jupytext
 import pytest
 import yaml
+from test_book import BANNED
 
 import stable_softmax
 
@@ -31,7 +32,6 @@ FUNCTIONS = {
     "streaming-q1": ["focal_loss"],
     "streaming-q2": ["lse_update", "lse_result"],
 }
-BANNED = r"\b(simply|just|trick|magic|blows? up|obviously|trivial(ly)?|TODO|FIXME)\b"
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n.*?^ *### END SOLUTION", re.M | re.S)
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n.*\n### END HIDDEN TESTS\Z", re.S)
 BLANK = "    # YOUR CODE HERE\n    raise NotImplementedError()"  # as nbgrader writes it
@@ -342,6 +342,13 @@ def lse_result(state):
     },
 }
 
+MAXIMUM_AND_SUM = """
+def lse_update(state, chunk):
+    m = np.max(chunk, initial=state[0])
+    if m == -np.inf:
+        return state
+    return m, state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk - m))
+"""  # what many call the online softmax
 WRONG = {
     "temperature-q1": {
         "naive": (
@@ -833,26 +840,16 @@ def lse_result(state):
         ),
         "maximum and sum": (
             VISIBLE_ONLY,
-            """
-def lse_update(state, chunk):
-    m = np.max(chunk, initial=state[0])
-    if m == -np.inf:
-        return state
-    return m, state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk - m))
-
+            MAXIMUM_AND_SUM
+            + """
 def lse_result(state):
     return state[0] + np.log(state[1]) if state[1] else -np.inf
 """,
         ),
         "maximum and sum, with log1p of the sum minus 1": (
             VISIBLE_ONLY,
-            """
-def lse_update(state, chunk):
-    m = np.max(chunk, initial=state[0])
-    if m == -np.inf:
-        return state
-    return m, state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk - m))
-
+            MAXIMUM_AND_SUM
+            + """
 def lse_result(state):
     return state[0] + np.log1p(state[1] - 1) if state[1] else -np.inf
 """,

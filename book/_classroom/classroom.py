@@ -5,15 +5,14 @@ The Makefile calls this program in an environment of its own; see the chapter "T
 
 import argparse
 import csv
-import hashlib
 import html
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import webbrowser
 from contextlib import suppress
@@ -23,7 +22,7 @@ from urllib.parse import quote
 import nbformat
 import yaml
 from collect import Unmarkable, collect, notebook_of
-from course import ROOT, WAITS, Course, Failed, Refused
+from course import ROOT, Course, Failed, Refused
 from kernel import check_sandbox
 from nbformat import v4
 
@@ -111,20 +110,19 @@ def sandboxed(given):
 
 def release_assignment(path, given):
     """Make the notebook for students, if the assignment is sound."""
-    work = given.to / ".work" / path.stem
-    shutil.rmtree(work, ignore_errors=True)
     trusted = given.no_sandbox or check_sandbox() is not None  # the answers are the teacher's own
-    course = Course(path, work, sandboxed=not trusted, cell_seconds=given.seconds)
     print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
-    try:
-        course.prove()
-    except (Refused, Failed) as reason:
-        raise Refused(f"“{path.stem}” is not released: {reason}") from None
-    notebook = course.released()
+    with tempfile.TemporaryDirectory(prefix="release-") as work:
+        course = Course(path, Path(work), sandboxed=not trusted, cell_seconds=given.seconds)
+        try:
+            course.prove()
+        except (Refused, Failed) as reason:
+            raise Refused(f"“{path.stem}” is not released: {reason}") from None
+        notebook = course.released()
     notebook.cells.insert(1, first_cell(path.stem))
+    given.to.mkdir(parents=True, exist_ok=True)
     target = given.to / f"{path.stem}.ipynb"
     nbformat.write(notebook, target)
-    shutil.rmtree(work)
     points = " + ".join(f"{points:g}" for points in course.questions().values())
     print(
         f"Model answers earn every point ({points}), blank answers none, nothing is left of them."
@@ -136,11 +134,8 @@ def release_assignment(path, given):
 def first_cell(name):
     """Return the cell that installs the package where it is missing."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
-    repository = config["repository"]
-    source = f"{repository['url']}/archive/{repository['branch']}.zip"
-    text = first_cell_source(
-        config["title"], config["html"]["baseurl"], {"stable_softmax": f"stable-softmax@{source}"}
-    )
+    place = config["repository"]["url"], config["repository"]["branch"]
+    text = first_cell_source(config["title"], config["html"]["baseurl"], *place)
     return v4.new_code_cell(text, id=f"{name}-install")
 
 
@@ -176,12 +171,13 @@ def grade_assignment(path, given):
         if page.name not in pages:  # of another class, or of a student who is gone
             page.unlink()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
-    waiting = sum(row["note"].endswith(f"{WAITS}.") for row in rows)
+    open_rows = [row for row in rows if None in row["marks"].values()]
+    waiting = sum("failed" not in row for row in open_rows)
     if waiting:
         out = f" OUT={given.to}" if given.to else ""
         print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}{out}")
         print("Then repeat this command.")
-    unknown = [row["student"] for row in rows if "failed" in row and None in row["marks"].values()]
+    unknown = [row["student"] for row in open_rows if "failed" in row]
     if unknown:
         raise Failed(f"No marks yet, for a reason that is not theirs: {', '.join(unknown)}.")
 
@@ -192,8 +188,7 @@ def mark_student(course, student, released, marked):
     row["marks"] = dict.fromkeys(course.questions(), 0.0)
     try:
         notebook = notebook_of(student, released)
-        text = nbformat.writes(notebook) + course.notebook.read_text()
-        digest = hashlib.sha256(text.encode()).hexdigest()
+        digest = course.digest(notebook)
         if marked.get(student.key) != digest:
             marked.pop(student.key, None)
             course.mark(student.key, notebook)
@@ -201,7 +196,7 @@ def mark_student(course, student, released, marked):
         row["marks"], row["note"] = course.marks(student.key), ""
         waiting = [name for name, mark in row["marks"].items() if mark is None]
         if waiting:
-            row["note"] = f"{' and '.join(waiting)} {WAITS}."
+            row["note"] = f"{' and '.join(waiting)} waits for a mark by hand."
     except Unmarkable as reason:
         row["failed"], row["note"] = True, str(reason)
     except Exception as error:  # whatever it is, the others are marked
@@ -216,9 +211,7 @@ def write_feedback(course, student, row, folder):
     target = folder / f"{student.key}.html"
     if "failed" not in row:
         try:
-            page, note = course.feedback(student.key), html.escape(row["note"])
-            page = page.replace("<body>", f'<body>\n<p class="container">{note}</p>', 1)
-            write_atomically(target, page)
+            write_atomically(target, course.feedback(student.key, row["note"]))
             return
         except Failed as reason:
             row["note"] = f"{row['note']} {reason}".strip()
@@ -287,12 +280,13 @@ def summary(course, row):
 def write_marks(folder, course, platform, rows):
     """Write marks.csv, and for Moodle and Canvas a table as they import it."""
     points = course.questions()
+    highest = f"{sum(points.values()):g}"
     number = {"moodle": ["Identifier"], "canvas": ["ID"]}.get(platform, [])
     header = ["student", *number, *(f"{name} ({p:g})" for name, p in points.items())]
-    table = [[*header, f"total ({sum(points.values()):g})", "note"]]
+    table = [[*header, f"total ({highest})", "note"]]
     moodle = [["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]]
     canvas = [["Student", "ID", "Section", course.name]]
-    canvas.append(["    Points Possible", "", "", f"{sum(points.values()):g}"])
+    canvas.append(["    Points Possible", "", "", highest])
     for row in rows:
         marks = row["marks"].values()
         total = sum(mark or 0 for mark in marks)
@@ -301,16 +295,13 @@ def write_marks(folder, course, platform, rows):
         table.append([row["student"], *([identifier] if number else [])])
         table[-1] += ["" if mark is None else f"{mark:g}" for mark in marks]
         table[-1] += [f"{total:g}", row["note"]]
-        highest = f"{sum(points.values()):g}"
-        if not row["number"]:
+        if not row["number"]:  # nobody whom the platform knows
             continue
         moodle.append([identifier, row["student"], complete, highest, row["note"]])
         canvas.append([row["student"], row["number"], "", complete])
-    tables = {"marks": table} | (
-        {platform: {"moodle": moodle, "canvas": canvas}[platform]} if platform else {}
-    )
-    for name, lines in tables.items():
-        write_csv(folder / f"{name}.csv", lines)
+    write_csv(folder / "marks.csv", table)
+    if platform:
+        write_csv(folder / f"{platform}.csv", {"moodle": moodle, "canvas": canvas}[platform])
 
 
 def write_csv(path, lines):

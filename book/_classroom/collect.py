@@ -223,18 +223,18 @@ def notebook_of(handed_in, master):
     """
     found, reasons, size = {}, [], 0
     blank = json.dumps(assemble(master, master), sort_keys=True)
-    waiting = sorted(handed_in.files.items())[:MOST]
+    waiting = [(name, read, True) for name, read in sorted(handed_in.files.items())[:MOST]]
     while waiting:
-        name, read = waiting.pop(0)
+        name, read, outermost = waiting.pop(0)
         last = PurePosixPath(name).name
         try:
             content = read()
             size += len(content)
             if size > TOGETHER:
                 raise Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
-            if content[:4] == b"PK\3\4" and name.count("\0") == 0:  # an archive, not one in another
+            if content[:4] == b"PK\3\4" and outermost:  # an archive, but none in another
                 inner = [i for i in archive_files(last, content).items() if i[1]][:MOST]
-                waiting += [(f"{name}\0/{n}", r) for n, r in inner if not NOISE.search(n)]
+                waiting += [(n, r, False) for n, r in inner if not NOISE.search(n)]
                 continue
             theirs = read_notebook(printable(last), content)
             if not answers_in(theirs, master):
@@ -276,10 +276,9 @@ def read_notebook(name, content):
             cell.source = source.encode("utf-8", "replace").decode()  # half of a sign
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
-        few = len(notebook.cells) <= CELLS
     except Exception:
         raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
-    if not few:
+    if len(notebook.cells) > CELLS:
         raise Unmarkable(f"{name} has more than {CELLS} cells.")
     return notebook
 
@@ -307,7 +306,7 @@ def assemble(theirs, master):
     nbformat.NotebookNode
         With every cell of the assignment once, in its form, and no outputs.
     """
-    named = {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if is_named(cell)}
+    named = named_cells(master)
     pieces = defaultdict(list)
     for cell in theirs.cells:
         pieces[grade_id(cell)].append(cell)
@@ -336,8 +335,12 @@ def assemble(theirs, master):
 
 def answers_in(theirs, master):
     """Return whether a notebook has any cell of the assignment."""
-    named = {cell.metadata.nbgrader.grade_id for cell in master.cells if is_named(cell)}
-    return any(grade_id(cell) in named for cell in theirs.cells)
+    return not named_cells(master).keys().isdisjoint(map(grade_id, theirs.cells))
+
+
+def named_cells(master):
+    """Return the answers and tests of an assignment by their names."""
+    return {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if is_named(cell)}
 
 
 def is_named(cell):

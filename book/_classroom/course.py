@@ -1,6 +1,7 @@
 """A course of one assignment, as nbgrader keeps it: release, marks, feedback."""
 
 import hashlib
+import html
 import json
 import logging
 import multiprocessing
@@ -26,7 +27,6 @@ from traitlets.config import Config
 ROOT = Path(__file__).parents[2]
 PHONE = """<meta name="viewport" content="width=device-width">
 <style>.rendered_html { overflow-x: auto } .rendered_html img { max-width: 100% }</style>"""
-WAITS = "waits for a mark by hand"
 # a child that inherits all imports starts at once
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 SECRETS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", flags=re.S)
@@ -39,7 +39,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 
 
 class Refused(Exception):
-    """Why an assignment is not released, as sentences for the teacher."""
+    """Why a command is not carried out, as sentences for the teacher."""
 
 
 class Failed(Exception):
@@ -57,7 +57,7 @@ class Course:
         Where nbgrader keeps what it has made, the marks among it.
     sandboxed : bool
     cell_seconds : float
-        The limit for a cell, and for a call of a function; a notebook may take twelve times that.
+        The limit for a cell, and for a call of a function.
     """
 
     def __init__(self, source, folder, sandboxed=True, cell_seconds=10.0):
@@ -72,15 +72,12 @@ class Course:
         self.config.Judge.source = str(self.notebook)
         self.config.Judge.sandboxed = sandboxed
         self.config.Judge.cell_seconds = cell_seconds
-        self.config.Judge.notebook_seconds = 12 * cell_seconds
         self.config.HTMLExporter.filters = {"markdown2html": markdown_to_html}
-        for cell in self.source.cells:
+        for number, cell in enumerate(self.source.cells):
             cell.pop("attachments", None)  # nbgrader would leave those of a model answer
+            cell.id = f"{self.name}-{number}"
             if is_named(cell):  # known by it where a program drops the metadata
                 cell.id = cell.metadata.nbgrader.grade_id
-        for number, cell in enumerate(self.source.cells):
-            if not is_named(cell):
-                cell.id = f"{self.name}-{number}"
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         self.source.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
 
@@ -122,6 +119,11 @@ class Course:
         """Return the notebook for students."""
         return nbformat.read(self.release, as_version=4)
 
+    def digest(self, notebook):
+        """Return what is the same for the same notebook and assignment, in hexadecimal digits."""
+        text = self.notebook.read_text(encoding="utf-8") + nbformat.writes(notebook)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def mark(self, student, notebook):
         """Mark a notebook in a process of its own.
 
@@ -137,21 +139,24 @@ class Course:
         Failed
             If it took too long, or nbgrader failed.
         """
-        text = nbformat.writes(notebook)
         handed_in = self.folder / "submitted" / student / self.name / f"{self.name}.ipynb"
         handed_in.parent.mkdir(parents=True, exist_ok=True)
-        handed_in.write_text(text)
+        nbformat.write(notebook, handed_in)
         # fresh inputs for each notebook, the same whenever the same notebook is marked again
-        digest = hashlib.sha256((self.notebook.read_text() + text).encode()).digest()
-        self.config.Judge.seed = int.from_bytes(digest[:4])
+        self.config.Judge.seed = int(self.digest(notebook)[:8], base=16)
         self._apart("autograde", student, "Marking")
 
-    def feedback(self, student):
-        """Return the page with the student's notebook, marks and comments, which loads nothing."""
+    def feedback(self, student, note):
+        """Return the page with a note, the student's notebook, marks and comments.
+
+        It loads nothing, and fits a phone.
+        """
         self._apart("generate_feedback", student, "Writing the feedback")
         path = self.folder / "feedback" / student / self.name / f"{self.name}.html"
         page = path.read_text(encoding="utf-8")
-        return page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
+        page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
+        note = f'<p class="container">{html.escape(note)}</p>'
+        return page.replace("<body>", f"<body>\n{note}", 1)
 
     def _apart(self, task, student, doing):
         """Let nbgrader do something in a process that can fail and be ended."""
@@ -176,12 +181,16 @@ class Course:
         done = getattr(self.api(), task)(self.name, student, force=True)
         send.send("" if done["success"] else reason(done))
 
+    def question(self, name):
+        """Return the question that a cell belongs to: "q1" for "temperature-q1-hidden"."""
+        return re.sub(r"-(visible|hidden)$", "", name.removeprefix(f"{self.name}-"))
+
     def questions(self):
         """Return the questions, each with the highest mark, in the order of the assignment."""
         points = {}
         for cell in self.source.cells:
             if is_grade(cell):
-                name = question(cell.metadata.nbgrader.grade_id)
+                name = self.question(cell.metadata.nbgrader.grade_id)
                 points[name] = points.get(name, 0) + cell.metadata.nbgrader.points
         return points
 
@@ -197,7 +206,7 @@ class Course:
         with self.gradebook() as gradebook:
             notebook = gradebook.find_submission_notebook(self.name, self.name, student)
             for grade in notebook.grades:
-                name = question(grade.name)
+                name = self.question(grade.name)
                 if grade.needs_manual_grade or marks[name] is None:
                     marks[name] = None
                 else:
@@ -240,11 +249,6 @@ def reason(done):
     found = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", text, flags=re.M)
     found = [line for line in found if "Please see" not in line]  # "… the above traceback"
     return (found or ["it does not say why"])[-1][:300]
-
-
-def question(name):
-    """Return the question that a cell belongs to: "q1" for "temperature-q1-hidden"."""
-    return re.sub(r"^[^-]*-|-(visible|hidden)$", "", name)
 
 
 def leaks(source, released):

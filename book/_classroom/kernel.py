@@ -36,8 +36,8 @@ class Limits:
 
     Parameters
     ----------
-    cell, notebook : float
-        Seconds for a cell or one call of a function, and for all of a notebook.
+    cell : float
+        Seconds for a cell or one call of a function; a notebook may take twelve times that.
     memory, files : int
         Bytes in memory, and of files (which are in memory as well), of all processes together.
     processes : int
@@ -45,10 +45,14 @@ class Limits:
     """
 
     cell: float = 10
-    notebook: float = 120
     memory: int = 2 * 2**30
     files: int = 64 * 2**20
     processes: int = 64
+
+    @property
+    def notebook(self):
+        """Seconds for all of a notebook."""
+        return 12 * self.cell
 
 
 def live_with_parent():

@@ -44,15 +44,13 @@ class Judge(NbGraderPreprocessor):
     seed = Integer(help="What the hidden tests draw their inputs from.").tag(config=True)
     sandboxed = Bool(True, help="Whether the kernel runs in a sandbox.").tag(config=True)
     cell_seconds = Float(Limits.cell, help="The limit of a cell.").tag(config=True)
-    notebook_seconds = Float(Limits.notebook, help="The limit of a notebook.").tag(config=True)
 
     def preprocess(self, nb, resources):
         """Run all code cells of a notebook, and leave their outputs in it."""
         source = nbformat.read(self.source, as_version=4)
-        limits = Limits(cell=self.cell_seconds, notebook=self.notebook_seconds)
-        with Kernel(limits, self.sandboxed) as kernel:
+        names = answers(source)
+        with Kernel(Limits(cell=self.cell_seconds), self.sandboxed) as kernel:
             judged = {"__name__": "__main__", "SEED": self.seed}
-            judged |= {name: Answer(kernel, name) for name in answers(source)}
             for cell in source.cells:
                 if cell.cell_type == "code" and not is_grade(cell) and not is_solution(cell):
                     run_here(cell.source, judged)
@@ -61,8 +59,7 @@ class Judge(NbGraderPreprocessor):
                     continue
                 cell.execution_count = number
                 if is_grade(cell) and not is_solution(cell):
-                    for name in answers(source):
-                        judged[name] = Answer(kernel, name)
+                    judged |= {name: Answer(kernel, name) for name in names}
                     cell.outputs = run_here(cell.source, judged)
                 else:
                     cell.outputs = run_there(cell.source, kernel)

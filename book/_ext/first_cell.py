@@ -14,19 +14,23 @@ if missing:
     %pip install --quiet {{" ".join(missing)}}"""
 
 
-def first_cell_source(title, address, packages):
-    """Return the code that installs packages where they are missing.
+def first_cell_source(title, address, repository, branch, others=()):
+    """Return the code that installs the package, and others, where they are missing.
 
     Parameters
     ----------
     title, address : str
         Where the notebook comes from, for a comment.
-    packages : dict of str to str
-        For each module that is imported, what pip is told.
+    repository, branch : str
+        Where the package is.
+    others : dict of str to str, optional
+        For each other module that is imported, what pip is told.
 
     Returns
     -------
     str
     """
+    source = f"{repository}/archive/{branch}.zip"  # pip needs no git for it
+    packages = {"stable_softmax": f"stable-softmax@{source}"} | dict(others)
     lines = "\n".join(f'    "{module}": "{package}",' for module, package in packages.items())
     return FIRST_CELL.format(title=title, address=address, packages=lines)

@@ -249,13 +249,14 @@ def table_cell(text):
 
 def first_cell(page, cells):
     """Return the cell that installs what the cells of a page import, where it is missing."""
-    source = "{repository_url}/archive/{repository_branch}.zip"  # pip needs no git for it
-    source = source.format_map(page.config.html_theme_options)
-    packages = {"stable_softmax": f"stable-softmax@{source}"}
-    for module, package, sign in OPTIONAL:
-        if any(re.search(sign, cell.source) for cell in cells):
-            packages[module] = package
-    return v4.new_code_cell(first_cell_source(page.config.html_title, page.address, packages))
+    others = {
+        module: package
+        for module, package, sign in OPTIONAL
+        if any(re.search(sign, cell.source) for cell in cells)
+    }
+    title, options = page.config.html_title, page.config.html_theme_options
+    place = options["repository_url"], options["repository_branch"]
+    return v4.new_code_cell(first_cell_source(title, page.address, *place, others))
 
 
 def name_cells(cells, docname):

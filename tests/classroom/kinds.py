@@ -318,7 +318,7 @@ def softmax_at(x, T):
 look("cell")
 places = ["<ROOT>/book", "<ROOT>/tests", "<ROOT>/.git", "<HERE>", "<MARKS>", "<ROOT>/README.md"]
 places += ["<MARKS>/nbgrader/gradebook.db", "<MARKS>/marks.csv", "/etc/passwd", "/root", "/home/*"]
-places += ["<ROOT>/shared", "/work/shared", "/mnt/*", "/media/*", "/var/*", "/opt/*", "/srv/*"]
+places += ["<ROOT>/shared", "<ROOT>/../shared", "/mnt/*", "/media/*", "/var/*", "/opt/*", "/srv/*"]
 places += ["/run/*", "/sys/*", "/proc/1/root<ROOT>/book", "/proc/1/cwd/book", "/dev/sd*"]
 places += ["/dev/nvidia*", "/dev/vd*", "/boot/*", "/root/.*", "/tmp/kernel-*/../pytest*"]
 for pattern in places:
@@ -332,8 +332,8 @@ for folder, folders, names in os.walk("<ROOT>"):
         say("file", folder, name)
 mine = os.path.dirname(sys.argv[sys.argv.index("-f") + 1])
 for path in glob.glob("/tmp/*"):  # its own sockets and the way to its own folder are there
-    known = [mine, "<ROOT>/", "/tmp/kernel-"]
-    if not path.startswith(known[2]) and not any(k.startswith(path + "/") for k in known):
+    ours = any(known.startswith(path + "/") for known in [mine, "<ROOT>/"])
+    if not ours and not path.startswith("/tmp/kernel-"):
         say("folder", path)
 if len(os.listdir(os.path.dirname(mine))) > 1:
     say("folders", os.listdir(os.path.dirname(mine)))
