@@ -39,7 +39,7 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 
 book-student: .venv/ready ## build the same book without the solutions, to give to a class
 	rm -rf _build/student # a page that is left over could hold what is now a solution
-	$(BIN)/python book/_ext/student_toc.py _build/student/_toc.yml
+	$(BIN)/python -m book_tools.student_edition _build/student/_toc.yml
 	$(BIN)/jupyter-book build . -W -n --keep-going \
 		--path-output _build/student --toc "$(CURDIR)/_build/student/_toc.yml"
 	cd _build/student/_build && rm -rf .doctrees jupyter_execute # they name the pages left out
@@ -54,23 +54,23 @@ site-test: book .venv/site-ready ## open every page in the installed browser and
 
 classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken and hostile submission
 	@command -v bwrap >/dev/null || { echo "Install bubblewrap, and repeat the command." >&2; exit 1; }
-	mkdir -p _build && $(BIN)/python -m pytest tests/classroom --basetemp=_build/pytest
+	mkdir -p _build && $(BIN)/python -m pytest tests/classroom/whole_class --basetemp=_build/pytest
 
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
-	$(BIN)/python -m stable_softmax.accuracy
+	$(BIN)/python -m stable_softmax.libraries.accuracy_table
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 release: book ## pack the site, the notebooks and the book as a PDF in one zip
-	$(BIN)/python book/_ext/release.py
+	$(BIN)/python -m book_tools.release
 
 notebooks: .venv/ready ## open the chapters as notebooks in JupyterLab
 	$(BIN)/jupytext-config set-default-viewer markdown >/dev/null
 	$(BIN)/jupyter-lab --LabApp.default_url=/lab/tree/book
 
 # Assignments: NAME=temperature, smoothing or streaming; see the chapter "Teaching".
-CLASSROOM = .venv-classroom/bin/python book/_classroom/classroom.py
+CLASSROOM = .venv-classroom/bin/python -m classroom
 OPTIONS = $(if $(OUT),--to "$(OUT)") $(if $(LIMIT),--seconds "$(LIMIT)") $(if $(filter no,$(SANDBOX)),--no-sandbox)
 
 release-assignment: .venv-classroom/ready ## make the notebook of an assignment for students: NAME=temperature
@@ -96,13 +96,13 @@ clean: ## remove all that is generated but marks, the environments included
 	touch $@
 
 # The environment of teachers: readers and students do without it, and it does without the book's.
-.venv-classroom/ready: book/_classroom/requirements.txt requirements.txt pyproject.toml
+.venv-classroom/ready: src/classroom/requirements.txt requirements.txt pyproject.toml
 	@"$(PYTHON)" $(FITS) || { echo "$(NO_PYTHON)" >&2; exit 1; }
 	"$(PYTHON)" -m venv --clear .venv-classroom
 	mkdir -p .venv/var # for the settings of IPython
 	sed '/^-e/d' requirements.txt >.venv-classroom/constraints.txt
 	.venv-classroom/bin/python -m pip install --disable-pip-version-check \
-		-c .venv-classroom/constraints.txt -e . -r book/_classroom/requirements.txt
+		-c .venv-classroom/constraints.txt -e . -r src/classroom/requirements.txt
 	touch $@
 
 # What the gates of the site need besides: the checkers of accessibility and of HTML.

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from stable_softmax import (
     cross_entropy_two_step,
     ulp_error,
 )
+from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors
 
 EXACT_FORMULA = [
     cross_entropy_naive,

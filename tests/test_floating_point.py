@@ -4,7 +4,6 @@ import ml_dtypes
 import mpmath
 import numpy as np
 import pytest
-from cases import ALL_FORMATS, INF, NAN
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from stable_softmax import (
     ulp,
     ulp_error,
 )
+from tests.cases import ALL_FORMATS, INF, NAN
 
 SHORT = [FP16, BF16, E5M2, E4M3]
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +20,7 @@ from stable_softmax import (
     softmax_exact,
     ulp_error,
 )
+from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 
 EXACT_FORMULA = [
     log_softmax_naive,

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from stable_softmax import (
     softmax_exact,
     ulp_error,
 )
+from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 
 ALL = [logsumexp_naive, logsumexp_shifted, logsumexp_log1p]
 STABLE = [logsumexp_shifted, logsumexp_log1p]

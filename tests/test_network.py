@@ -2,12 +2,12 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stable_softmax import FP64
 from stable_softmax.network import count_parameters, forward, initial_parameters, relu
+from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN
 
 SIZES = [10, 7, 5]
 

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from stable_softmax import (
     softmax_shifted,
     ulp_error,
 )
+from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 
 ALL = [softmax_naive, softmax_shifted, softmax_from_logsumexp]
 STABLE = [softmax_shifted, softmax_from_logsumexp]

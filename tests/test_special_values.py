@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from cases import INF, MAIN_FORMATS, NAN, ordinary_logits, vectors
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +17,8 @@ from stable_softmax import (
     softmax_shifted,
     ulp_error,
 )
-from stable_softmax.frameworks import is_installed
+from stable_softmax.libraries.adapters import is_installed
+from stable_softmax.libraries.autograd import loss_and_gradient
 from stable_softmax.special_values import (
     cross_entropy_soft,
     log_or_zero,
@@ -29,7 +29,7 @@ from stable_softmax.special_values import (
     softmax_masked,
     softmax_masked_late,
 )
-from stable_softmax.training import loss_and_gradient
+from tests.cases import INF, MAIN_FORMATS, NAN, ordinary_logits, vectors
 
 needs_torch = pytest.mark.skipif(not is_installed("torch"), reason="PyTorch is not installed")
 MASKED = [softmax_filled, softmax_added, softmax_masked, softmax_masked_late]

@@ -22,12 +22,13 @@ from urllib.parse import urljoin
 
 import nbformat
 from docutils import nodes
-from first_cell import first_cell_source
 from myst_nb.core.execute import NotebookClientBase
 from nbformat import v4
 from sphinx.builders.dummy import DummyBuilder
 from sphinx.locale import admonitionlabels
 from sphinx.util import logging
+
+from book_tools.first_cell import first_cell_source
 
 logger = logging.getLogger(__name__)
 

@@ -1,25 +1,6 @@
 """Tested implementations behind the book *Stable Softmax*."""
 
 from . import pitfalls
-from .accurate import (
-    cross_entropy_gradient_twosum,
-    cross_entropy_gradient_wider,
-    cross_entropy_twosum,
-    cross_entropy_wider,
-    log_softmax_twosum,
-    log_softmax_wider,
-    logsumexp_twosum,
-    logsumexp_wider,
-    softmax_twosum,
-    softmax_wider,
-)
-from .correctly_rounded import (
-    cross_entropy_double_double,
-    cross_entropy_gradient_double_double,
-    log_softmax_double_double,
-    logsumexp_double_double,
-    softmax_double_double,
-)
 from .cross_entropy import (
     cross_entropy_clamped,
     cross_entropy_epsilon,
@@ -30,18 +11,6 @@ from .cross_entropy import (
     cross_entropy_naive,
     cross_entropy_shifted,
     cross_entropy_two_step,
-)
-from .error import (
-    absolute_error,
-    accurate_digits,
-    central_difference,
-    logsumexp_bound_naive,
-    logsumexp_bound_shifted,
-    relative_error,
-    softmax_bound_division_free,
-    softmax_bound_naive,
-    softmax_bound_shifted,
-    ulp_error,
 )
 from .floating_point import (
     BF16,
@@ -56,6 +25,27 @@ from .floating_point import (
     round_to,
     ulp,
 )
+from .ladder.double_double import (
+    cross_entropy_double_double,
+    cross_entropy_gradient_double_double,
+    log_softmax_double_double,
+    logsumexp_double_double,
+    softmax_double_double,
+)
+from .ladder.twosum import (
+    cross_entropy_gradient_twosum,
+    cross_entropy_twosum,
+    log_softmax_twosum,
+    logsumexp_twosum,
+    softmax_twosum,
+)
+from .ladder.wider import (
+    cross_entropy_gradient_wider,
+    cross_entropy_wider,
+    log_softmax_wider,
+    logsumexp_wider,
+    softmax_wider,
+)
 from .log_softmax import (
     log_softmax_clamped,
     log_softmax_epsilon,
@@ -67,7 +57,19 @@ from .log_softmax import (
     log_softmax_two_step,
 )
 from .logsumexp import logsumexp_log1p, logsumexp_naive, logsumexp_shifted
-from .reference import (
+from .measure.error import (
+    absolute_error,
+    accurate_digits,
+    central_difference,
+    logsumexp_bound_naive,
+    logsumexp_bound_shifted,
+    relative_error,
+    softmax_bound_division_free,
+    softmax_bound_naive,
+    softmax_bound_shifted,
+    ulp_error,
+)
+from .measure.exact import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     exp_exact,

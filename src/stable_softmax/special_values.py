@@ -1,7 +1,7 @@
 """Special values: masks, infinities, nan, ignored labels and targets of zero.
 
 The functions that treat them on purpose, beside the usual ones that do not and are here to be
-studied. What other libraries make of the same inputs is asked in `stable_softmax.truth_table`.
+studied. What other libraries return for the same inputs: `stable_softmax.libraries.truth_table`.
 """
 
 import math

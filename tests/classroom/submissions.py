@@ -15,17 +15,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-classroom/bin/python"
-CLASSROOM = ROOT / "book/_classroom"
-COMMAND = [str(PYTHON), str(CLASSROOM / "classroom.py")]
+COMMAND = [str(PYTHON), "-m", "classroom"]
 NAME = "temperature"
 RELEASE = """
 import sys
 from pathlib import Path
 
-sys.path.insert(0, sys.argv[1])
-from course import Course
+from classroom.course import Course
 
-Course(Path(sys.argv[2]), Path(sys.argv[3])).generate()
+Course(Path(sys.argv[1]), Path(sys.argv[2])).generate()
 """
 
 GOOD_1 = """
@@ -82,8 +80,8 @@ def generate(folder):
     """Make the notebook for students where `grade --to folder` looks for it, and return it."""
     work = folder / "nbgrader"
     work.mkdir(parents=True)
-    source = CLASSROOM / "assignments" / f"{NAME}.md"
-    command = [str(PYTHON), "-c", RELEASE, str(CLASSROOM), str(source), str(work)]
+    source = ROOT / f"book/assignments/{NAME}.md"
+    command = [str(PYTHON), "-c", RELEASE, str(source), str(work)]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     return json.loads((work / f"release/{NAME}/{NAME}.ipynb").read_text())
 

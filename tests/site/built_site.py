@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
-from page_rules import read
+
+from tests.site.page_rules import read
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ.get("SITE", ROOT / "_build" / "html")).resolve()  # or an unzipped release

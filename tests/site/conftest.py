@@ -5,16 +5,14 @@ Run them by `make site-test`; `make test` leaves them out.
 
 import functools
 import http.server
-import sys
 import threading
 from urllib.parse import urlsplit
 
 import pytest
-from built_site import ADDRESS, ROOT, SITE
 from playwright.sync_api import sync_playwright
 
-sys.path.append(str(ROOT / "book" / "_ext"))
-from browser import launch
+from book_tools.browser import launch
+from tests.site.built_site import ADDRESS, SITE
 
 FOLDER = urlsplit(ADDRESS).path
 EXPLORABLES = {  # and their chapters

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import stable_softmax as book
-from stable_softmax import FORMATS, reference, round_to
-from stable_softmax.sub_ulp import exact_parts
+from stable_softmax import FORMATS, round_to
+from stable_softmax.measure import exact as reference
+from stable_softmax.measure.exact_parts import exact_parts
 
-ASSETS = Path(__file__).parents[2] / "book" / "_assets"
+ASSETS = Path(__file__).parents[2] / "book" / "explorables"
 ALL = ["fp64", "fp32", "fp16", "bf16", "e5m2", "e4m3"]
 MINUS = "\N{MINUS SIGN}"
 SHORT = ["fp16", "bf16", "e5m2", "e4m3"]

@@ -19,8 +19,8 @@ from stable_softmax import (
     format_of,
     softmax_shifted,
 )
-from stable_softmax.frameworks import gluon_loss, import_mxnet, is_installed
-from stable_softmax.recovery import autograd_gradient, samples_behind, steps_to_recover
+from stable_softmax.experiments.recovery import autograd_gradient, samples_behind, steps_to_recover
+from stable_softmax.libraries.adapters import gluon_loss, import_mxnet, is_installed
 
 KINDS = ["epsilon", "loss"]
 WRONG, SURE = "badly wrong", "sure"

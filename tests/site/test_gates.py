@@ -1,10 +1,11 @@
 """The gates are shut: each finds the fault for which it is there, on a page that has just this."""
 
-import page_rules
 import pytest
 from bs4 import BeautifulSoup
-from test_html import validate
-from visit import visit, weight
+
+from tests.site import page_rules
+from tests.site.test_html import validate
+from tests.site.visit import visit, weight
 
 GOOD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>A page</title>

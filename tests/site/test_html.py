@@ -6,11 +6,12 @@ import re
 import shutil
 import subprocess
 
-import page_rules
 import pytest
 import yaml
-from built_site import ADDRESS, PAGES, ROOT
-from visit import NODE
+
+from tests.site import page_rules
+from tests.site.built_site import ADDRESS, PAGES, ROOT
+from tests.site.visit import NODE
 
 VALIDATOR = NODE / "vnu-jar" / "build" / "dist" / "vnu.jar"
 # Messages of the validator that may stay, each with its reason: at most two.

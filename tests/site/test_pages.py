@@ -6,10 +6,11 @@ All pages are visited first, wide and narrow ones at the same time; then each is
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from browser import launch
-from built_site import PAGES
 from playwright.sync_api import sync_playwright
-from visit import WIDTHS, visit, weight
+
+from book_tools.browser import launch
+from tests.site.built_site import PAGES
+from tests.site.visit import WIDTHS, visit, weight
 
 every_page = pytest.mark.parametrize("page", PAGES)
 

@@ -3,8 +3,9 @@
 import re
 
 import pytest
-from built_site import PAGES, SITE
-from visit import open_page, run_axe
+
+from tests.site.built_site import PAGES, SITE
+from tests.site.visit import open_page, run_axe
 
 EXPLORABLE = re.compile("<explore-[a-z]+>")
 PAGES_WITH_EXPLORABLES = [p for p in PAGES if EXPLORABLE.search((SITE / p).read_text("utf-8"))]

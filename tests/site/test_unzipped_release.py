@@ -1,17 +1,15 @@
 """The release of the built site: the book as a PDF, and a site that opens where it is unzipped."""
 
 import re
-import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from bs4 import BeautifulSoup
-from built_site import PAGES, ROOT, SITE
-
-sys.path.append(str(ROOT / "book" / "_ext"))
 import release
-import single_page
+from bs4 import BeautifulSoup
+
+from book_tools import single_page
+from tests.site.built_site import PAGES, ROOT, SITE
 
 STICKS_OUT = """() => [...document.querySelectorAll('main *')].filter(element =>
     !element.closest('mjx-assistive-mml') && element.getBoundingClientRect().right > innerWidth + 1

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..reference import softmax_exact
+from ..measure.exact import softmax_exact
 from .report import Case, check_cases
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..reference import cross_entropy_gradient_exact, softmax_exact
+from ..measure.exact import cross_entropy_gradient_exact, softmax_exact
 from .report import Case, check_cases
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..reference import cross_entropy_exact, cross_entropy_gradient_exact
+from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact
 from .report import Case, check_cases
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..reference import log_softmax_exact, logsumexp_exact
+from ..measure.exact import log_softmax_exact, logsumexp_exact
 from .report import Case, check_cases
 
 _INF = np.inf

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..error import relative_error
 from ..floating_point import BF16, FP16, FP32, format_of, round_to
-from ..reference import softmax_exact
+from ..measure.error import relative_error
+from ..measure.exact import softmax_exact
 from .report import Case, check_cases
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..reference import softmax_exact
+from ..measure.exact import softmax_exact
 from .report import Case, check_cases
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..floating_point import FP64
-from ..reference import cross_entropy_exact
+from ..measure.exact import cross_entropy_exact
 from .report import Case, check_cases
 
 

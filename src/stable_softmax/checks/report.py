@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..error import ulp_error
 from ..floating_point import format_of
+from ..measure.error import ulp_error
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..floating_point import BF16, FP16, FP32, FP64
-from ..reference import softmax_exact
+from ..measure.exact import softmax_exact
 from .report import Case, check_cases
 
 

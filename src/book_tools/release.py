@@ -1,0 +1,156 @@
+"""Write the release, one zip that opens without a network: site, notebooks and the book as a PDF.
+
+``make release`` runs this module in the folder of the book, after ``make book``. The installed
+browser prints the book: it sets formulas, tables and figures as the site does, and its PDF has
+bookmarks, and tags for screen readers. It prints twice, because the page numbers in the table of
+contents and in the index are known only after the first time. Two releases of one site with one
+browser are equal byte for byte.
+"""
+
+import re
+import sys
+import tempfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+from playwright.sync_api import Error, sync_playwright
+
+from .browser import launch
+from .single_page import join
+
+START_HERE = """\
+Stable Softmax, version {version}
+
+site/index.html    the book: double-click, and it opens in your browser; no network is needed
+{pdf}    the book for paper
+notebooks/    the chapters as notebooks; the first cell of each installs what it needs
+"""
+FAULTS = """async () => {
+    await window.MathJax?.startup.promise;
+    await document.fonts.ready;
+    const formulas = [...document.querySelectorAll('.math')];
+    return [
+        ...[...document.images].filter(i => !i.naturalWidth).map(i => `missing image ${i.src}`),
+        ...formulas.filter(f => !f.querySelector('mjx-container') || f.querySelector('mjx-merror'))
+            .map(f => `formula not set: ${f.textContent}`),
+    ];
+}"""
+FILL_IN = """numbers => document.querySelectorAll('[data-page]').forEach(
+    element => { element.textContent = numbers[element.dataset.page]; })"""
+
+
+def number_pages(pdf):
+    """Return the page number of each destination in a PDF that Chromium has written.
+
+    Parameters
+    ----------
+    pdf : bytes
+
+    Returns
+    -------
+    dict of str to int
+    """
+    pages = re.findall(rb"^(\d+) 0 obj\s<</Type /Page\s", pdf, re.MULTILINE)
+    numbers = {page: number for number, page in enumerate(sorted(pages, key=int), start=1)}
+    places = re.findall(rb"^(?:<<)?/(\S+) \[(\d+) 0 R /XYZ ", pdf, re.MULTILINE)
+    return {_unescape(name): numbers[page] for name, page in places}
+
+
+def _unescape(name):
+    """Return the text of a name in a PDF."""
+    return re.sub(rb"#([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), name).decode()
+
+
+def print_book(html):
+    """Return the PDF of the book.
+
+    Parameters
+    ----------
+    html : pathlib.Path
+        The whole book as one page.
+
+    Returns
+    -------
+    bytes
+    """
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        page = browser.new_page()
+        page.goto(html.as_uri(), timeout=120_000)
+        if faults := page.evaluate(FAULTS):
+            raise RuntimeError("The book cannot be printed: " + "; ".join(faults))
+        settings = {"prefer_css_page_size": True, "print_background": True}
+        numbers = number_pages(page.pdf(**settings))
+        if not numbers and page.query_selector("[data-page]"):
+            raise RuntimeError(f"The PDF of Chrome {browser.version} has no page numbers to read.")
+        page.evaluate(FILL_IN, numbers)
+        pdf = page.pdf(**settings, tagged=True, outline=True)
+    return re.sub(rb"/(Creation|Mod)Date \(.*?\)", lambda date: b" " * len(date[0]), pdf)
+
+
+def pack(path, files):
+    """Write a zip that depends on nothing but its files.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    files : dict of str to bytes or pathlib.Path
+        The content of each file, or where it is, by the name in the zip.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))  # the first date that a zip knows
+            entry.compress_type, entry.create_system = zipfile.ZIP_DEFLATED, 3
+            entry.external_attr = 0o644 << 16
+            content = files[name]
+            archive.writestr(entry, content if isinstance(content, bytes) else content.read_bytes())
+
+
+def release(root, site, folder):
+    """Write the release of a book, and return its path.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        The folder of the book.
+    site : pathlib.Path
+        Its built site.
+    folder : pathlib.Path
+        Where to write the release.
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    notebooks = sorted((site / "notebooks").rglob("*.ipynb"))
+    if not notebooks or not (site / "index.html").exists():
+        raise RuntimeError(f"There is no complete site in {site}: run make book first.")
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+    name, version = project["name"], project["version"]
+    top = f"{name}-{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as unfinished:
+        print("Joining the pages of the site ...", flush=True)
+        html = Path(unfinished) / "book.html"
+        html.write_text(join(root, site, version), "utf-8")
+        print("Printing the book, a minute or two ...", flush=True)
+        files = {
+            f"{top}/START-HERE.txt": START_HERE.format(version=version, pdf=f"{name}.pdf").encode(),
+            f"{top}/{name}.pdf": print_book(html),
+        }
+        for file in filter(Path.is_file, site.rglob("*")):
+            if file.name != "404.html":  # a page for servers: its links are absolute
+                files[f"{top}/site/{file.relative_to(site).as_posix()}"] = file
+        for file in notebooks:
+            files[f"{top}/{file.relative_to(site).as_posix()}"] = file
+        print(f"Packing {len(files)} files ...", flush=True)
+        pack(Path(unfinished) / f"{top}.zip", files)
+        return (Path(unfinished) / f"{top}.zip").replace(folder / f"{top}.zip")
+
+
+if __name__ == "__main__":
+    try:
+        path = release(Path(), Path("_build/html"), Path("_build/release"))
+    except (RuntimeError, Error) as error:
+        sys.exit(f"No release: {error}")
+    print(f"The release is ready: {path} ({path.stat().st_size / 1e6:.0f} MB)")

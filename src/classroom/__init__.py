@@ -1,0 +1,1 @@
+"""Release an assignment of a book to a class, and mark what comes back."""

@@ -1,0 +1,1 @@
+"""What happens if: training runs, recovery, low precision."""

@@ -1,0 +1,1 @@
+"""More digits: the rungs of the accuracy ladder above the path."""

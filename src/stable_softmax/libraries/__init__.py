@@ -1,0 +1,1 @@
+"""What others do: SciPy, PyTorch and MXNet, side by side with this package."""

@@ -1,0 +1,1 @@
+"""How wrong is it: exact values, errors against them, conditioning, families of inputs."""

@@ -1,0 +1,200 @@
+"""What rounding does to softmax: what the input decides, and what the order of a sum adds.
+
+A condition number belongs to the problem, whatever the formula. The sums here are written out,
+because libraries do not say in which order they add.
+"""
+
+import numpy as np
+
+from ..arrays import as_float64, as_logits
+from .exact import logsumexp_exact, softmax_exact
+
+
+def condition_number_logsumexp(x, axis=-1):
+    """Condition number of log-sum-exp: its largest relative change if each logit is rounded.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Each may change by its own relative amount, of one size for all.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+        ``sum(p |x|) / |lse(x)|``, `x` without the class axes; large where the log-sum-exp is
+        close to 0. nan in a row with a logit that is infinite or nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    Notes
+    -----
+    The gradient of log-sum-exp is p. By the triangle inequality, the value is never above
+    ``max |x| / |lse(x)|``, the condition number in the maximum norm.
+    """
+    p, size, axes = _weights(x, axis)
+    lse = logsumexp_exact(x, axis, dtype="fp64")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.sum(p * size, axis=axes) / np.abs(lse)
+
+
+def condition_number_softmax(x, axis=-1):
+    """Condition number of each probability: its largest relative change if each logit is rounded.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Logits. Each may change by its own relative amount, of one size for all.
+    axis : int, tuple of int or None
+        The class axis or axes.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape of x
+        The sum of ``p_j (|x_i| + |x_j|)`` over the other classes j; at most ``2 max |x|``, and
+        0 for one class. nan in a row with a logit that is infinite or nan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+
+    Notes
+    -----
+    The relative derivative of p_i with respect to x_j is 1 - p_i for j = i, and -p_j otherwise.
+    """
+    p, size, axes = _weights(x, axis)
+    with np.errstate(invalid="ignore"):
+        others = np.sum(p * size, axis=axes, keepdims=True) - p * size
+        return (1 - p) * size + others
+
+
+def sum_sequential(x):
+    """Sum along the last axis from left to right, each partial sum rounded to the format of x.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., n)
+        Numbers; integers and booleans are promoted to the default float.
+
+    Returns
+    -------
+    array, shape (..., 1)
+        The dtype of `x`. The axis is kept, so that the sum can divide the row; a scalar is its
+        own sum. Infinities and nan as in any sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, or its last axis is empty.
+
+    Notes
+    -----
+    The first number takes part in n - 1 additions. NumPy's and PyTorch's cumulative sums are no
+    substitute: PyTorch's may use a longer format inside.
+    """
+    x, axis, _ = as_logits(x)
+    if not axis:
+        return x
+    total = x[..., :1]
+    for j in range(1, x.shape[-1]):
+        total = total + x[..., j : j + 1]
+    return total
+
+
+def sum_pairwise(x):
+    """Sum along the last axis by halves, each partial sum rounded to the format of x.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., n)
+        Numbers; integers and booleans are promoted to the default float.
+
+    Returns
+    -------
+    array, shape (..., 1)
+        The dtype of `x`. The axis is kept, so that the sum can divide the row; a scalar is its
+        own sum. Infinities and nan as in any sum.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` is not real, or its last axis is empty.
+
+    Notes
+    -----
+    Each number takes part in at most ``ceil(log2(n))`` additions (Higham 2002, chapter 4).
+    """
+    x, axis, xp = as_logits(x)
+    while axis and (n := x.shape[-1]) > 1:
+        half = n // 2
+        pairs = x[..., :half] + x[..., half : 2 * half]
+        x = xp.concat([pairs, x[..., 2 * half :]], axis=-1)
+    return x
+
+
+def softmax_shifted_by(add, x):
+    """Shifted softmax along the last axis, with the order of the sum given.
+
+    Parameters
+    ----------
+    add : callable
+        `sum_sequential`, `sum_pairwise` or another sum along the last axis, which it keeps.
+    x : array_like, shape (..., n)
+        Logits. Integers and booleans are promoted to the default float.
+
+    Returns
+    -------
+    array, shape of x
+        The dtype of `x`. Special values as in `stable_softmax.softmax.softmax_shifted`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `stable_softmax.arrays.as_logits`: not real, no classes.
+    """
+    x, axis, xp = as_logits(x)
+    m = xp.max(x, axis=axis, keepdims=True)
+    e = xp.exp(x - m)
+    return e / add(e)
+
+
+def softmax_bound_counted(x, p, additions, exp_error=1.0):
+    """First-order bound on the relative error of each entry of the shifted softmax, in units of u.
+
+    Parameters
+    ----------
+    x : array_like, shape (..., n)
+        Finite logits.
+    p : array_like, shape of x
+        Their softmax; a few digits are enough.
+    additions : int
+        The most additions that one number takes part in: n - 1 from left to right,
+        ``ceil(log2(n))`` by halves.
+    exp_error : float
+        The largest relative error of `exp`, in units of u; 1 if it is correctly rounded.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape of x
+        ``2 exp_error + additions + 1 + |x_i - m| + sum(p |x - m|)``. The last term is at most
+        the entropy of p, hence at most log(n). It holds for probabilities that are not subnormal.
+
+    Notes
+    -----
+    Derived in the chapter ``rounding_error``. The bound of Blanchard, Higham & Higham 2021 has
+    ``2 max |x - m|`` in the place of the last two terms, and n + 2 in that of the others.
+    """
+    x, p = as_float64(x), as_float64(p)
+    depth = np.max(x, axis=-1, keepdims=True) - x
+    return 2 * exp_error + additions + 1 + depth + np.sum(p * depth, axis=-1, keepdims=True)
+
+
+def _weights(x, axis):
+    """Return exact probabilities, the sizes of the logits and the axes."""
+    x, axes, _ = as_logits(x, axis)
+    return softmax_exact(x, axes, dtype="fp64"), np.abs(as_float64(x)), axes

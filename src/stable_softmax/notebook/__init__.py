@@ -1,0 +1,1 @@
+"""Show me: figures, tables and sources in the chapters."""

@@ -1,0 +1,239 @@
+"""The release: the joined page is whole and its links are right, the zip is complete and stable."""
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from bs4 import BeautifulSoup
+
+from book_tools import release, single_page
+from tests.building import build
+from tests.pages import ROOT
+
+ADDRESS = "https://tiny.example.org/"
+FILES = {
+    "_config.yml": """
+title: Tiny & small
+author: Some One
+html: {baseurl: "https://tiny.example.org/"}
+parse: {myst_enable_extensions: [colon_fence, dollarmath]}
+execute: {execute_notebooks: "off"}
+sphinx:
+  extra_extensions: [sphinx_exercise]
+  config: {language: en, numfig: true}
+""",
+    "_toc.yml": """
+format: jb-book
+root: index
+parts:
+  - caption: Part A
+    numbered: 1
+    chapters: [{file: book/one}, {file: book/two}]
+  - caption: Part B
+    chapters: [{file: book/solutions/one}, {file: genindex}]
+""",
+    "pyproject.toml": "[project]\nname = 'tiny'\nversion = '1.2'\n",
+    "index.md": "# Welcome\n\nGo to {doc}`book/two` or to the {doc}`404`.\n",
+    "404.md": "---\norphan: true\n---\n# Not found\n",
+    "genindex.md": "# Index\n",
+    "book/one.md": """# One
+
+```{code-cell} ipython3
+:tags: [hide-input]
+
+hidden = 1
+```
+
+$$ x^2 $$ (square)
+
+:::{figure} square.svg
+:name: square-figure
+:alt: A square.
+
+A square.
+:::
+
+## Exercises
+
+{index}`Seen <word>` here.
+
+:::{exercise}
+:label: do-it
+
+Do it with {eq}`square`.
+:::
+""",
+    "book/two.md": """# Two
+
+See {numref}`square-figure` and {ref}`do-it`.
+
+## Exercises
+
+{index}`Seen <word>` again.
+""",
+    "book/solutions/one.md": "# Solutions\n\n:::{solution} do-it\n:label: done\nDone.\n:::\n",
+}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A tiny book, built without a warning."""
+    folder = tmp_path_factory.mktemp("tiny")
+    header = (ROOT / "book" / "network.md").read_text().split("---\n")[1]
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(exist_ok=True, parents=True)
+        (folder / name).write_text(f"---\n{header}---\n{text}" if "{code-cell}" in text else text)
+    shutil.copy(ROOT / "book" / "_static" / "logo.svg", folder / "book" / "square.svg")
+    code, log = build(folder)
+    assert code == 0, log
+    return folder
+
+
+@pytest.fixture(scope="module")
+def page(book):
+    """The whole tiny book as one page, parsed."""
+    return BeautifulSoup(single_page.join(book, book / "_build/html", "1.2"), "html.parser")
+
+
+def test_every_identifier_is_there_once_and_every_link_in_the_book_leads_to_one(page):
+    identifiers = [tag["id"] for tag in page.find_all(id=True)]
+    assert len(identifiers) == len(set(identifiers))
+    assert {"book/one:exercises", "book/two:exercises"} <= set(identifiers)
+    links = [a["href"] for a in page.find_all("a") if a["href"].startswith("#")]
+    places = [tag["data-page"] for tag in page.find_all(attrs={"data-page": True})]
+    assert len(links) > 10 and {link[1:] for link in links} <= set(identifiers)
+    assert places and set(places) <= set(identifiers)
+
+
+def test_a_link_finds_its_chapter_though_another_has_a_section_of_the_same_name(page):
+    text = page.find(id="book/two:two").p
+    assert [a["href"] for a in text.find_all("a")] == [
+        "#book/one:square-figure",
+        "#book/one:do-it",
+    ]
+    assert text.text == "See Fig. 1.1 and Exercise 1.1."
+    assert "Fig. 1.1" in page.find(id="book/one:square-figure").text
+
+
+def test_a_link_out_of_the_book_leads_to_the_public_site(page):
+    outside = {a["href"] for a in page.find_all("a") if not a["href"].startswith("#")}
+    assert outside == {ADDRESS, f"{ADDRESS}404.html"}
+
+
+def test_the_page_loads_files_that_exist_and_no_script_but_mathjax(page):
+    tags = page.select("link[rel=stylesheet], img, script[src]")
+    urls = [tag.get("src") or tag["href"] for tag in tags]
+    files = [u.removeprefix("file://").split("?")[0] for u in urls if "cdn.jsdelivr" not in u]
+    missing = [f for f in files if not Path(unquote(f)).exists() and "cover.svg" not in f]
+    assert len(files) > 5 and not missing
+    assert all("mathjax" in str(script).lower() for script in page.find_all("script"))
+
+
+def test_the_chapters_stand_in_order_below_their_parts_and_in_the_contents(page):
+    levels = [
+        (int(h.get("aria-level", h.name[1])), h.text) for h in page.main.find_all(["h1", "h2"])
+    ]
+    levels = [(level, text) for level, text in levels if level < 3]
+    assert levels == [
+        (1, "Contents"),
+        (1, "Welcome"),
+        (1, "Part A"),
+        (2, "1. One"),
+        (2, "2. Two"),
+        (1, "Part B"),
+        (2, "Solutions"),
+        (2, "Index"),
+    ]
+    entries = page.nav.find_all(["p", "a"])
+    assert [e.text for e in entries] == [text for _, text in levels][1:]
+
+
+def test_hidden_code_is_shown_and_what_only_a_screen_needs_is_gone(page):
+    assert "hidden = 1" in page.text
+    assert not page.select("details, summary, button, .headerlink")
+
+
+def test_the_index_asks_for_a_page_number_in_every_place_of_a_word(page):
+    first, second = page.select(".indextable a")
+    assert [first.text, second.text] == ["word", ""]
+    assert first.span["data-page"].startswith("book/one:index")
+    assert second.span["data-page"].startswith("book/two:index")
+
+
+def test_page_numbers_are_read_from_the_pdf():
+    pdf = (
+        b"%PDF-1.4\n9 0 obj\n<</Type /Page\n>>\nendobj\n12 0 obj\n<</Type /Page\n>>\nendobj\n"
+        b"14 0 obj\n<</Type /Pages\n/Kids [9 0 R 12 0 R]>>\nendobj\n"
+        b"15 0 obj\n<</book#2Fone:a [9 0 R /XYZ 0 1 0]\n/book#2Ftwo: [12 0 R /XYZ 0 2 0]>>\nendobj"
+    )
+    assert release.number_pages(pdf) == {"book/one:a": 1, "book/two:": 2}
+
+
+# The zip
+
+
+@pytest.fixture
+def released(book, monkeypatch):
+    """The names in the release of the tiny book, with a PDF that is not printed."""
+    (book / "_build/html/notebooks").mkdir(exist_ok=True)
+    (book / "_build/html/notebooks/one.ipynb").write_text("{}")
+    monkeypatch.setattr(release, "print_book", lambda html: html.read_bytes()[:9])
+    path = release.release(book, book / "_build/html", book / "_build/release")
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_the_zip_is_one_folder_with_all_parts_and_says_where_to_start(book, released):
+    assert released == book / "_build/release/tiny-1.2.zip"
+    with zipfile.ZipFile(released) as archive:
+        names = archive.namelist()
+        start = archive.read("tiny-1.2/START-HERE.txt").decode()
+    assert {name.split("/")[0] for name in names} == {"tiny-1.2"}
+    parts = ["site/index.html", "tiny.pdf", "notebooks/"]
+    assert all(part in start for part in parts)
+    assert {f"tiny-1.2/{part}" for part in [*parts[:2], "notebooks/one.ipynb"]} <= set(names)
+    site = [p.relative_to(book / "_build/html") for p in (book / "_build/html").rglob("*.html")]
+    pages = {f"tiny-1.2/site/{path.as_posix()}" for path in site}
+    assert pages - set(names) == {"tiny-1.2/site/404.html"}  # its links are for a server
+
+
+def test_the_zip_depends_on_the_files_only_and_not_on_their_dates_or_order(tmp_path):
+    (tmp_path / "a").write_text("first")
+    release.pack(tmp_path / "1.zip", {"a": tmp_path / "a", "b": b"second"})
+    os.utime(tmp_path / "a", (2e9, 2e9))
+    release.pack(tmp_path / "2.zip", {"b": b"second", "a": tmp_path / "a"})
+    assert (tmp_path / "1.zip").read_bytes() == (tmp_path / "2.zip").read_bytes()
+
+
+def test_a_release_that_fails_leaves_the_one_before_it_and_nothing_half_done(
+    book, released, monkeypatch
+):
+    before = released.read_bytes()
+
+    def fail(html):
+        raise RuntimeError("no browser")
+
+    monkeypatch.setattr(release, "print_book", fail)
+    with pytest.raises(RuntimeError, match="no browser"):
+        release.release(book, book / "_build/html", released.parent)
+    assert released.read_bytes() == before
+    assert list(released.parent.iterdir()) == [released]
+
+
+def test_a_missing_site_is_said_in_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "book_tools.release"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.count("\n") == 1 and "run make book first" in done.stderr
+
+
+def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):
+    (tmp_path / "book.html").write_text("<p>Text</p>")
+    monkeypatch.setenv("CHROME", str(tmp_path / "nothing"))
+    with pytest.raises(RuntimeError, match="No browser starts. Install Chrome"):
+        release.print_book(tmp_path / "book.html")

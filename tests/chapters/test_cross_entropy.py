@@ -1,0 +1,86 @@
+"""What the summary of the chapter cross_entropy states, asserted."""
+
+import numpy as np
+import pytest
+
+from stable_softmax import (
+    FP64,
+    central_difference,
+    cross_entropy_gradient_complement,
+    cross_entropy_gradient_exact,
+    cross_entropy_gradient_shifted,
+    cross_entropy_log1p,
+    cross_entropy_shifted,
+    cross_entropy_two_step,
+    log_softmax_jacobian,
+    ulp_error,
+)
+from stable_softmax.measure.exact import cross_entropy_exact
+
+X = np.array([1.0, 2.0, 3.0, 0.0, -1.0])
+
+
+def test_a_right_loss_can_have_a_gradient_that_is_not_finite():
+    """
+    In float32 and at a gap of 90, the loss log(softmax) has the right value 90 and a gradient that
+    is not finite; the loss from logits has the gradient 1 and -1.
+    """
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([90.0, 0.0], requires_grad=True)
+    loss = cross_entropy_two_step(x, torch.tensor(1))
+    loss.backward()
+    assert loss.item() == 90
+    assert not torch.isfinite(x.grad).any()
+    x = torch.tensor([90.0, 0.0], requires_grad=True)
+    loss = cross_entropy_shifted(x, torch.tensor(1))
+    loss.backward()
+    assert loss.item() == 90
+    assert x.grad.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("label", range(X.size))
+def test_the_gradient_is_a_row_of_the_full_jacobian(label):
+    """
+    The gradient of the loss is `p - y`; the Jacobian of log-softmax is a full matrix whose rows
+    sum to zero, and `p - y` is one row of it, with the sign changed.
+    """
+    jacobian = log_softmax_jacobian(X)
+    assert np.all(jacobian != 0)
+    # five terms, none above 1, each with an error of a few u
+    np.testing.assert_allclose(jacobian.sum(axis=1), 0, atol=8 * FP64.unit_roundoff)
+    gradient = cross_entropy_gradient_shifted(X, label)
+    np.testing.assert_allclose(-jacobian[label], gradient, rtol=0, atol=FP64.unit_roundoff)
+    exact = cross_entropy_gradient_exact(X, label)
+    np.testing.assert_allclose(gradient, exact, rtol=0, atol=8 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("gap", [17, 20, 40, 80])
+def test_the_sure_sample_keeps_its_digits_only_in_the_repaired_forms(gap):
+    """
+    In float32 and from a gap of 17 on, the shifted loss of a sure sample and `p - y` at its label
+    are 0; the log1p loss and the complement keep their digits.
+    """
+    x = np.array([gap, 0], dtype=np.float32)
+    assert cross_entropy_shifted(x, 0) == 0
+    assert cross_entropy_gradient_shifted(x, 0)[0] == 0
+    # one exp and one log1p or sum, each within about two ulp
+    assert ulp_error(cross_entropy_log1p(x, 0), cross_entropy_exact(x, 0)) <= 4
+    gradient = cross_entropy_gradient_complement(x, 0)
+    assert np.all(ulp_error(gradient, cross_entropy_gradient_exact(x, 0)) <= 4)
+
+
+def test_the_best_step_of_a_central_difference_is_the_cube_root_of_u():
+    """
+    A central difference in float64 is best with a step near `u ** (1 / 3)`; a step a thousand times
+    larger or smaller is worse.
+    """
+    best = FP64.unit_roundoff ** (1 / 3)
+    exact = cross_entropy_gradient_exact(X, 1)
+
+    def error(step):
+        measured = central_difference(lambda v: cross_entropy_shifted(v, 1), X, step)
+        return np.max(np.abs(measured - exact))
+
+    assert error(best) < 1e-9  # about h² + u/h = 5e-11, with a factor for the logits' size
+    assert error(1000 * best) > 10 * error(best)
+    assert error(best / 1000) > 10 * error(best)

@@ -1,0 +1,169 @@
+"""The field guide is a page of names: each of them must exist, and no row may be missing."""
+
+import importlib
+import importlib.util
+import inspect
+import re
+
+import pytest
+
+from stable_softmax.libraries.adapters import import_mxnet, is_installed, why_no_mxnet
+from tests.pages import ROOT
+
+BOOK = ROOT / "book"
+PAGE = (BOOK / "field_guide.md").read_text(encoding="utf-8")
+
+#: What a code span may be; the first pattern that fits counts. A span of no kind, and a plain name
+#: that no module has, is something that nobody would check: reword it.
+KINDS = {
+    "module of ours": r"stable_softmax(\.\w+)*",
+    "library": r"(scipy|np|torch|mx)(\.\w+)+",
+    "environment": r"[A-Z_]+=\S+",
+    "option": r"[a-z]\w*=\S*",
+    "rung": r"…_\w+",
+    "plain": r"[a-z]\w*",
+}
+LABELS = ["Ours", "SciPy", "PyTorch", "MXNet", "JAX", "Avoid"]
+DOCUMENTATION = "https://docs.jax.dev/en/latest/", "https://optax.readthedocs.io/en/latest/"
+FUNCTIONS = {"softmax", "log_softmax", "logsumexp", "cross_entropy", "cross_entropy_gradient"}
+NOT_MADE = {"…_log1p": {"softmax", "cross_entropy_gradient"}}  # softmax has no logarithm
+
+TABLES = {
+    question: re.findall(r"^\| (.+?) \| (.+) \|$", body, flags=re.M)
+    for question, body in re.findall(
+        r"^\| I (?:need|have) \| (.+) \|\n\|:-+\|:-+\|\n((?:\|.+\n)+)", PAGE, flags=re.M
+    )
+}
+CELLS = {(question, label): cell for question in TABLES for label, cell in TABLES[question]}
+ADDRESSES = re.findall(r"\[`([^`]+)`\]\((\S+)\)", PAGE)  # of what the book does not run
+
+
+def spans(kind, text=PAGE):
+    """Return the code spans of one kind in a piece of Markdown, without roles and links."""
+    text = re.sub(r"\{[\w:]+\}`[^`]*`|\[`[^`]+`\]\(\S+\)", "", text)
+    return sorted({s for s in re.findall(r"`([^`]+)`", text) if kind_of(s) == kind})
+
+
+def kind_of(span):
+    """Return the first kind that a code span can be, or None."""
+    fitting = [kind for kind, pattern in KINDS.items() if re.fullmatch(pattern, span)]
+    return fitting[0] if fitting else None
+
+
+def find(name):
+    """Return what a dotted name stands for; skip the test where its library is not installed."""
+    root, *parts = name.split(".")
+    if root == "mx":
+        if not is_installed("mxnet"):
+            pytest.skip(why_no_mxnet())
+        found = import_mxnet()
+    else:
+        module = {"np": "numpy"}.get(root, root)
+        found = pytest.importorskip(module, reason=f"{module} is not installed here")
+    for part in parts:
+        submodule = f"{getattr(found, '__name__', '')}.{part}"
+        if not hasattr(found, part) and importlib.util.find_spec(submodule):
+            importlib.import_module(submodule)
+        found = getattr(found, part)
+    return found
+
+
+def function_of(name, cell=""):
+    """Return the function that a plain name means: ours, or one of a module in the same cell."""
+    modules = [find(module) for module in spans("module of ours")]
+    modules += [m for m in map(find, spans("library", cell)) if inspect.ismodule(m)]
+    found = [getattr(module, name) for module in modules if hasattr(module, name)]
+    return found[0] if found else None
+
+
+def takes(function, option):
+    """Tell whether a function has an argument; one written in C says so in its docstring only."""
+    try:
+        return option in inspect.signature(function).parameters
+    except ValueError:
+        return bool(re.search(rf"\b{option}\b", function.__doc__))
+
+
+def test_every_code_span_is_of_a_kind_that_is_checked():
+    assert spans(None) == []
+
+
+def test_plain_names_stand_in_the_tables_only():
+    assert set(spans("plain")) == {name for cell in CELLS.values() for name in spans("plain", cell)}
+
+
+@pytest.mark.parametrize(("question", "label"), CELLS)
+def test_a_function_without_a_module_is_ours_or_of_a_module_beside_it(question, label):
+    cell = CELLS[question, label]
+    missing = [name for name in spans("plain", cell) if not callable(function_of(name, cell))]
+    assert missing == []
+
+
+@pytest.mark.parametrize("rung", spans("rung"))
+def test_a_rung_has_all_functions(rung):
+    made = {name for name in FUNCTIONS if function_of(name + rung.removeprefix("…"))}
+    assert made == FUNCTIONS - NOT_MADE.get(rung, set())
+
+
+@pytest.mark.parametrize("name", spans("library"))
+def test_a_name_of_a_library_exists(name):
+    assert callable(find(name)) or inspect.ismodule(find(name))
+
+
+@pytest.mark.parametrize(("question", "label"), CELLS)
+def test_an_option_belongs_to_a_function_of_its_row(question, label):
+    cell = CELLS[question, label]
+    if label == "JAX":
+        assert "](https://" in cell or "above" in cell, "only its documentation can tell"
+        return
+    functions = [find(name) for name in spans("library", cell)]
+    functions += [function_of(name, cell) for name in spans("plain", cell)]
+    for option in spans("option", cell):
+        assert any(takes(f, option.split("=")[0]) for f in functions if callable(f)), option
+
+
+@pytest.mark.parametrize(("name", "address"), ADDRESSES)
+def test_a_function_that_did_not_run_is_linked_to_its_own_page(name, address):
+    assert address.startswith(DOCUMENTATION)
+    assert address.removesuffix(".html").endswith(name.removeprefix("…"))
+
+
+@pytest.mark.parametrize("variable", spans("environment"))
+def test_an_environment_variable_is_shown_in_a_chapter(variable):
+    assert variable in (BOOK / "mxnet.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("question", TABLES)
+def test_a_question_is_answered_for_every_library_and_leads_to_a_chapter(question):
+    assert [label for label, _ in TABLES[question]] == LABELS
+    assert "{ref}`ch-" in CELLS[question, "Avoid"]
+
+
+def test_every_table_is_read_by_these_tests():
+    assert len(TABLES) == PAGE.count("\n| I ") >= 8
+
+
+def test_a_name_fits_on_a_phone():
+    names = {name for kind in KINDS for name in spans(kind)} | {name for name, _ in ADDRESSES}
+    longest = max(names, key=len)
+    assert len(longest) <= 37, f"the table of {longest} would hide its right end"
+
+
+def test_the_guide_is_one_page():
+    assert len(re.findall(r"\w+", re.sub(r"\]\(\S+\)", "", PAGE))) <= 1000
+
+
+def test_mxnet_has_no_log_sum_exp():
+    for namespace in ("mx.nd", "mx.np", "mx.npx"):
+        assert not hasattr(find(namespace), "logsumexp")
+
+
+def test_scipy_needs_to_be_told_the_axis():
+    for name in ("softmax", "log_softmax", "logsumexp"):
+        function = find(f"scipy.special.{name}")
+        assert inspect.signature(function).parameters["axis"].default is None
+
+
+def test_gluon_takes_logits_unless_told_otherwise():
+    loss = find("mx.gluon.loss.SoftmaxCrossEntropyLoss")
+    assert inspect.signature(loss).parameters["from_logits"].default is False

@@ -1,0 +1,75 @@
+from itertools import pairwise
+
+import matplotlib
+import matplotlib.pyplot as plt
+import pytest
+
+from stable_softmax.notebook.diagram import draw_network
+from stable_softmax.notebook.display import new_axes
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    matplotlib.use("agg")
+    yield
+    plt.close("all")
+
+
+def texts(ax):
+    return [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.parametrize("sizes", [[10, 7, 5], [1, 1], [3, 16, 8, 2]])
+def test_every_unit_and_every_connection_is_drawn_once(sizes):
+    ax = draw_network(sizes)
+    places = [layer.get_offsets() for layer in ax.collections]
+    assert [len(layer) for layer in places] == sizes
+    units = [[tuple(map(float, place)) for place in layer] for layer in places]
+    drawn = [tuple(map(tuple, line.get_xydata().tolist())) for line in ax.lines]
+    expected = [(a, b) for left, right in pairwise(units) for a in left for b in right]
+    assert sorted(drawn) == sorted(expected)
+
+
+def test_everything_drawn_is_inside_the_axes():
+    ax = draw_network([3, 16, 8, 2])
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    for layer in ax.collections:
+        for x, y in layer.get_offsets():
+            assert left < x < right
+            assert bottom < y < top
+    ax.figure.draw_without_rendering()
+    frame = ax.figure.bbox
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert all(frame.x0 <= box.x0 and box.x1 <= frame.x1 for box in boxes)
+    assert all(frame.y0 <= box.y0 and box.y1 <= frame.y1 for box in boxes)
+
+
+def test_layers_are_named_and_parameters_counted():
+    ax = draw_network([10, 7, 5], ["input", "hidden", "logits"])
+    assert texts(ax) == [
+        "70 weights + 7 biases = 77",
+        "35 weights + 5 biases = 40",
+        "input\n10 units",
+        "hidden\n7 units",
+        "logits\n5 units",
+    ]
+
+
+def test_default_names():
+    names = [text.split("\n")[0] for text in texts(draw_network([4, 3, 3, 2]))[3:]]
+    assert names == ["input", "hidden 1", "hidden 2", "logits"]
+
+
+def test_given_axes_are_used():
+    ax = new_axes()
+    assert draw_network([2, 2], ax=ax) is ax
+
+
+def test_names_must_fit_the_layers():
+    with pytest.raises(ValueError, match="labels has 1 names for 3 layers"):
+        draw_network([10, 7, 5], ["input"])
+
+
+def test_sizes_are_checked():
+    with pytest.raises(ValueError, match="sizes must"):
+        draw_network([10])

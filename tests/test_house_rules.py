@@ -1,0 +1,409 @@
+"""The house rules of the book, checked by machine: rules that are only written decay."""
+
+import ast
+import re
+import statistics
+import subprocess
+import tomllib
+from urllib.parse import urlsplit
+
+import jupytext
+import pytest
+import yaml
+
+from tests.pages import BELITTLING, CHAPTERS, PAGES, ROOT, SOLUTIONS
+
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text())
+REFERENCE_CHAPTER = "book/corrections"  # a collection: longer, with headings of its own
+HEADINGS = ["Summary", "Exercises", "Further reading"]
+TEMPLATE = [
+    "The problem",
+    "The naive formula",
+    "Why it fails",
+    "A stable formula",
+    "How accurate is it",
+    "Special values",
+    "In practice",
+    *HEADINGS,
+]
+SOURCE = ROOT / "src/stable_softmax"
+MODULES = {*SOURCE.rglob("*.py")} - {*SOURCE.rglob("__init__.py"), *SOURCE.glob("checks/*")}
+EXERCISE = r"^:::\{exercise\}.*\n:label: (\S+)"
+INDEX = r"^```\{index\} (.+)\n```\n"
+NAMES = {"Sterbenz's lemma", "TwoSum"}  # of the index, in capitals
+
+
+def read(page):
+    return (ROOT / f"{page}.md").read_text(encoding="utf-8")
+
+
+def prose(page):
+    """The Markdown of a page without its header, index, code and its directives' options."""
+    text = re.sub(r"\A---.*?^---\n", "", read(page), flags=re.S | re.M)
+    text = re.sub(INDEX, "", text, flags=re.M)
+    text = re.sub(r"^```\{code-cell\}.*?^```$", "", text, flags=re.S | re.M)
+    return re.sub(r"^:\w+:.*$", "", text, flags=re.M)
+
+
+def header(page):
+    found = re.match(r"---\n(.*?)^---\n", read(page), flags=re.S | re.M)
+    return yaml.safe_load(found[1]) if found else {}
+
+
+def description(page):
+    return header(page).get("myst", {}).get("html_meta", {}).get("description", "")
+
+
+def cells(page):
+    return [c for c in jupytext.read(ROOT / f"{page}.md").cells if c.cell_type == "code"]
+
+
+def is_exercise(cell):
+    return "exercise" in cell.metadata.get("tags", [])
+
+
+def is_figure(cell):
+    return "figure" in cell.metadata.get("mystnb", {})
+
+
+def code_lines(cell):
+    return [line for line in cell.source.splitlines() if line.strip()]
+
+
+def section(page, heading):
+    text = prose(page)
+    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, flags=re.S | re.M)
+    return found[1] if found else ""
+
+
+def labels(page, pattern):
+    return re.findall(pattern, read(page), flags=re.M)
+
+
+def every(pages):
+    return pytest.mark.parametrize("page", pages)
+
+
+def test_every_page_of_the_book_is_in_the_table_of_contents():
+    files = {p.relative_to(ROOT).with_suffix("").as_posix() for p in (ROOT / "book").rglob("*.md")}
+    files -= {page for page in files if page.startswith("book/assignments/")}
+    assert files | {"index", "genindex"} == set(PAGES), "add the page to _toc.yml, or delete it"
+    assert set(CHAPTERS) <= set(PAGES)
+
+
+@every(["index", *CHAPTERS, *SOLUTIONS])
+def test_the_header_is_the_same_everywhere_but_for_the_description(page):
+    same = {key: value for key, value in header("index").items() if key != "myst"}
+    expected = {**same, "myst": {"html_meta": {"description": description(page)}}}
+    assert header(page) == expected, "copy the header of index.md, and describe the page"
+
+
+@every([page for page in PAGES if page != "genindex"])
+def test_every_page_has_a_description_for_those_who_search(page):
+    text = description(page)
+    assert 70 <= len(text) <= 155, f"{len(text)} characters"
+    assert text.endswith(".") and not re.search(r'[$`\\<>&"*{}_]', text), "plain words, no markup"
+    assert text.startswith("Solutions to the exercises of ") == (page in SOLUTIONS)
+    assert [text] == [d for d in map(description, PAGES) if d == text], "another page has it, too"
+
+
+@every(CHAPTERS)
+def test_a_chapter_opens_as_the_template_says(page):
+    name = page.removeprefix("book/")
+    body = re.sub(r"\A---.*?^---\n", "", read(page), flags=re.S | re.M)
+    assert body.startswith(f"(ch-{name.replace('_', '-')})=\n# "), "start with the label and title"
+    lead = body.split("\n\n")[1]
+    assert len(lead.split()) <= 80, "the lead has at most 80 words"
+    assert ":class: in-this-chapter" in body.split("```{code-cell}")[0]
+
+
+@every(CHAPTERS)
+def test_a_chapter_ends_as_the_template_says(page):
+    found = re.findall(r"^## (.+)$", prose(page), flags=re.M)
+    assert found[-3:] == HEADINGS, f"the last headings must be {HEADINGS}"
+    fixed = [heading for heading in TEMPLATE if heading in found]
+    order = [heading for heading in found if heading in TEMPLATE]
+    assert order == fixed, f"these headings come in the order of the template: {fixed}"
+    titles = re.findall(r"^#+ (.+)$", prose(page), flags=re.M)
+    camel = [t for t in titles if re.search(r" [A-Z][a-z]+ [A-Z][a-z]+", t)]
+    assert not camel, f"headings are in sentence case: {camel}"
+
+
+@every(["index", *CHAPTERS])
+def test_the_import_cell_is_short_and_sets_the_style(page):
+    first = cells(page)[0]
+    assert len(ast.parse(first.source).body) <= 10, "import less, or from fewer modules"
+    assert code_lines(first)[-1] == "use_book_style()"
+    assert "hide-input" in first.metadata["tags"], "a page opens with its question"
+    late = [c for c in cells(page)[1:] if re.search(r"^(import|from) ", c.source, flags=re.M)]
+    assert not late, "all imports belong into the first cell"
+
+
+@every(["index", *CHAPTERS])
+def test_cells_are_short(page):
+    for cell in cells(page)[1:]:
+        long = [line for line in cell.source.splitlines() if len(line) > 100]
+        assert not long, f"wrap these lines, a page shows about 80 characters: {long}"
+        assert len(code_lines(cell)) <= 15, f"split this cell or move code to src:\n{cell.source}"
+    if page in CHAPTERS:
+        assert statistics.median(len(code_lines(c)) for c in cells(page)[1:]) <= 8
+
+
+@every(CHAPTERS)
+def test_a_chapter_has_the_size_of_a_chapter(page):
+    words = len(re.findall(r"\w+", prose(page)))
+    shown = [c for c in cells(page) if not is_exercise(c)]
+    assert len(shown) >= 8
+    if page != REFERENCE_CHAPTER:
+        # 1200 to 2000 words of prose; formulas, tables, exercises and roles count here as well
+        assert 1200 <= words <= 3200, f"{words} words"
+        assert len(shown) <= 18, f"{len(shown)} cells before the exercises"
+
+
+@every(["index", *CHAPTERS])
+def test_every_figure_has_a_name_a_caption_and_a_description(page):
+    for cell in cells(page):
+        if not is_figure(cell):
+            continue
+        options = cell.metadata["mystnb"]
+        assert options["figure"]["name"].startswith("fig-"), cell.source
+        assert options["figure"]["caption"].endswith("."), "the caption is a sentence"
+        alt = options["image"]["alt"]
+        assert len(alt) > 40 and not re.search(r"\.(png|svg)$", alt), f"describe the figure: {alt}"
+        assert f"`{options['figure']['name']}`" in prose(page), "read every figure in the text"
+
+
+@every(["index", *CHAPTERS])
+def test_every_drawing_cell_is_a_figure(page):
+    for cell in cells(page):
+        draws = re.search(r"\b(new_axes|plot_error|plot_values|draw_network)\(", cell.source)
+        assert not draws or is_figure(cell), f"give this figure a caption:\n{cell.source}"
+
+
+@every([c for c in CHAPTERS if c != REFERENCE_CHAPTER])
+def test_every_chapter_shows_error_behavior(page):
+    figures = [c for c in cells(page) if is_figure(c)]
+    assert 1 <= len(figures) <= 5
+    assert any("error" in c.source for c in figures), "draw an error against exact values"
+
+
+@every(["index", *CHAPTERS])
+def test_a_chapter_sets_no_size_color_or_style(page):
+    pattern = r"figsize|rcParams|fontsize|color=|linestyle=|#[0-9a-f]{6}|plt\.|retina"
+    for cell in cells(page):
+        assert not re.search(pattern, cell.source), f"use notebook.display:\n{cell.source}"
+
+
+@every(["index", *CHAPTERS])
+def test_chapters_define_no_algorithm(page):
+    for cell in cells(page):
+        if is_exercise(cell):
+            continue
+        defined = [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.FunctionDef)]
+        assert not defined, f"move {defined[0].name} to src, with a test, and import it"
+        hidden = [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Lambda)]
+        hidden = [n for n in hidden if re.search(r"\b(exp|log)", ast.unparse(n))]
+        assert not hidden, f"a lambda is an algorithm too:\n{cell.source}"
+
+
+@every(["index", *CHAPTERS, *SOLUTIONS, "book/glossary"])
+def test_no_word_belittles_the_reader(page):
+    text = re.sub(r"`[^`]*`", "", prose(page))
+    found = re.search(BELITTLING, text, flags=re.I)
+    assert not found, text[max(0, found.start() - 60) : found.end() + 30]
+
+
+@every(PAGES)
+def test_no_outputs_no_raw_html_and_portable_markup(page):
+    text = read(page)
+    assert "{tab-set-code}" not in text and "\\label{" not in text
+    assert not re.search(r"^</?(div|span|img|p|br|table)\b", text, flags=re.M), "no raw HTML"
+
+
+@every(CHAPTERS)
+def test_exercises_and_solutions_belong_together(page):
+    exercises = labels(page, EXERCISE)
+    solution = page.replace("book/", "book/solutions/")
+    solved = labels(solution, r"^:::\{solution(?:-start)?\} (\S+)")
+    assert 3 <= len(exercises) <= 5
+    assert exercises == solved, "one solution for each exercise, in the same order"
+    assert all(label.startswith("ex-") for label in exercises)
+
+
+@every(CHAPTERS)
+def test_a_programming_exercise_is_checked_and_starts_from_a_broken_program(page):
+    starters = [c for c in cells(page) if is_exercise(c)]
+    assert starters, "at least one exercise is checked by machine"
+    for cell in starters:
+        assert re.search(r"^check_\w+\(", cell.source, flags=re.M), cell.source
+        assert "# change" in cell.source, "say which line to change"
+
+
+@every(SOLUTIONS)
+def test_every_checked_solution_ends_green(page):
+    chapter = page.replace("solutions/", "")
+    checks = {
+        name
+        for c in cells(chapter)
+        if is_exercise(c)
+        for name in re.findall(r"check_\w+", c.source)
+    }
+    source = "\n".join(c.source for c in cells(page))
+    for name in checks:
+        assert re.search(rf"assert {name}\(", source), f"the build must fail if {name} is not green"
+
+
+@every([p for p in PAGES if p not in SOLUTIONS])
+def test_no_page_but_the_solutions_links_to_a_solution(page):
+    assert not re.search(r"solutions/|[`(#]sol-", read(page)), "an edition without them must build"
+
+
+@every(CHAPTERS)
+def test_every_statement_of_the_summary_is_asserted(page):
+    items = re.split(r"^- ", section(page, "Summary"), flags=re.M)[1:]
+    statements = [" ".join(item.split()) for item in items]
+    tests = ROOT / "tests/chapters" / f"test_{page.removeprefix('book/')}.py"
+    functions = [n for n in ast.parse(tests.read_text()).body if isinstance(n, ast.FunctionDef)]
+    asserted = [
+        " ".join(ast.get_docstring(f).split())
+        for f in functions
+        if f.name.startswith("test_") and ast.get_docstring(f)
+    ]
+    assert 3 <= len(statements) <= 7
+    assert [s for s in statements if s not in asserted] == [], "no test has this as its docstring"
+    assert [d for d in asserted if d not in statements] == [], "this test asserts no statement"
+
+
+def glossary():
+    return labels("book/glossary", r"^([^\s`#].*)\n  \S")
+
+
+NOT_TEXT = [
+    r"\A---\n.*?^---$",  # the header
+    r"^```.*?^```$",  # code
+    r"^:::\{admonition\} In this chapter$.*?^:::$",
+    r"^:::\{explorable\}.*?^:::$",  # what stands in for it elsewhere
+    r"^## Summary$.*?(?=^## )",  # tests have it word for word
+    r"^[(#|:].*?$",  # labels, headings, tables, fences
+    r"\$\$.*?\$\$",
+    r"\$.*?\$",
+    r"\{[\w:]+\}`.*?`",  # roles
+    r"`.*?`",
+    r"\]\(.*?\)",  # addresses
+]
+
+
+@every(CHAPTERS)
+def test_a_term_of_the_glossary_is_linked_where_a_chapter_first_uses_it(page):
+    link = r"\{term\}`(?:[^`<]*<(?P<target>[^`>]+)>|(?P<link>[^`]+))`"
+    longest_first = "|".join(sorted(map(re.escape, glossary()), key=len, reverse=True))
+    plain = rf"(?<![\w-])(?P<plain>{longest_first})(?:e?s)?(?![\w-])"
+    seen, missing = set(), []
+    for found in re.finditer("|".join([link, *NOT_TEXT, plain]), read(page), re.I | re.M | re.S):
+        term = (found["target"] or found["link"] or found["plain"] or "").lower()
+        if term not in seen and found["plain"]:
+            missing.append(term)
+        seen.add(term)
+    assert not missing, "write {term}`word` or {term}`words <word>` where it first appears"
+
+
+def test_the_index_is_worded_alike_and_leads_to_headings():
+    terms = {term.lower(): term for term in glossary()}
+    entries = []
+    for page in PAGES:
+        places = labels(page, INDEX)
+        assert places == labels(page, rf"{INDEX}\n(?:\([\w-]+\)=\n)?#"), (
+            f"{page}: index entries stand before a heading, so that their links show it"
+        )
+        for place in places:
+            assert place.count(", ") <= 2, f"three entries for a section: {place}"
+            entries += place.split(", ")
+    assert len(entries) == len(set(entries)), "two sections have the same entry"
+    heads = {entry.split("; ")[0] for entry in entries}
+    for head in heads:
+        assert head == terms.get(head.lower(), head), f"the glossary has {terms[head.lower()]}"
+        assert head[0].islower() or head in NAMES | set(glossary()), f"lower case: {head}"
+        assert f"{head}s" not in heads | set(glossary()), f"singular or plural: {head}"
+
+
+def test_every_citation_has_an_entry_and_the_reverse():
+    known = set(re.findall(r"^@\w+\{(\w+),", (ROOT / "book/references.bib").read_text(), re.M))
+    used = set()
+    for page in PAGES:
+        for keys in re.findall(r"\{cite(?::\w)?\}`([^`]+)`", read(page)):
+            used |= set(re.split(r"[,\s]+", keys))
+    assert used - known == set(), "add the entry to references.bib"
+    assert known - used == set(), "delete the entries that no page cites"
+
+
+@pytest.mark.parametrize("path", sorted(MODULES), ids=lambda p: p.stem)
+def test_every_module_has_its_tests_and_every_public_function_its_docstring(path):
+    place = path.relative_to(SOURCE)
+    assert (ROOT / "tests" / place.with_name(f"test_{place.name}")).exists()
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{node.name} needs a docstring"
+
+
+def test_every_module_is_on_the_page_of_the_package():
+    documented = set(
+        re.findall(r"^\.\. automodule:: stable_softmax\.([\w.]+)$", read("book/api"), re.M)
+    )
+    modules = {".".join(p.relative_to(SOURCE).with_suffix("").parts) for p in MODULES}
+    modules.add("checks.report")
+    assert documented == modules, "add the module to book/api.md, or take it away"
+
+
+ALGORITHMS = [
+    *("softmax", "logsumexp", "log_softmax", "cross_entropy"),
+    *("ladder/twosum", "ladder/wider", "ladder/double_double", "ladder/pair_arithmetic"),
+]
+
+
+@pytest.mark.parametrize("name", ALGORITHMS)
+def test_an_algorithm_is_shorter_than_15_lines(name):
+    tree = ast.parse((ROOT / f"src/stable_softmax/{name}.py").read_text())
+    for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
+        body = function.body[1:] if ast.get_docstring(function) else function.body
+        assert body[-1].end_lineno - body[0].lineno < 15, function.name
+
+
+def test_the_readme_names_every_chapter_and_fits_the_repository():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for page in CHAPTERS:
+        assert f"{page}.md" in readme, "the topic table lists every chapter"
+    flags = re.search(r"jupyter-book build (.+)", (ROOT / "Makefile").read_text())[1]
+    assert f"jupyter-book build {flags}\n" in readme, "without make, the same flags as with it"
+    for target in re.findall(r"\]\((?!http)([^)#]+)", readme):
+        assert (ROOT / target).exists(), f"{target} does not exist"
+
+
+def test_teachers_are_sent_to_sections_that_exist():
+    lines = re.findall(r"\{ref\}`ch-([\w-]+)`[:,] ([A-Z][^|{:]+)", read("book/teaching"))
+    assert len(lines) > 10
+    for chapter, names in lines:
+        text = read(f"book/{chapter.replace('-', '_')}")
+        for name in names.rstrip(" .").split(". ")[0].split(", "):
+            assert f"# {name}\n" in text, f"{chapter} has no section {name!r}"
+
+
+def test_those_who_cite_the_book_find_its_version_and_its_licenses():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert citation["cff-version"] == "1.2.0" and citation["type"] == "software"
+    assert citation["title"] == CONFIG["title"] and citation["message"] and citation["abstract"]
+    assert citation["authors"] == [{"name": CONFIG["author"]}]
+    assert citation["version"] == project["version"]
+    assert citation["license"] == ["MIT", "CC-BY-4.0"]
+    assert len(citation["keywords"]) == len(set(citation["keywords"])) >= 5
+
+
+@pytest.mark.parametrize("place", [CONFIG["repository"]["url"], CONFIG["html"]["baseurl"]])
+def test_the_settings_alone_know_the_address_of(place):
+    url = urlsplit(place)
+    address = url.path.strip("/")  # owner/name, as Binder and others write it
+    address = address if "/" in address else f"{url.netloc}/{address}"
+    command = ["git", "grep", "--files-with-matches", "--ignore-case", "--fixed-strings", "-I"]
+    found = subprocess.run([*command, address], cwd=ROOT, capture_output=True, text=True)
+    assert not found.stderr, found.stderr
+    assert found.stdout.split() == ["_config.yml"], "take the address from _config.yml"
