@@ -4,6 +4,7 @@ One place decides what counts as logits, as an axis and as labels, so that the a
 consist of their equations only. Nothing here changes an argument.
 """
 
+import functools
 import math
 import operator
 
@@ -12,8 +13,7 @@ from array_api_compat import array_namespace, device, is_array_api_obj
 
 from .floating_point import BF16, E4M3, E5M2
 
-# NumPy's own isdtype does not know these types, and NumPy 2 refuses to be asked about them
-_ML_DTYPES = {f.dtype for f in (BF16, E5M2, E4M3)}
+_ML_DTYPES = {f.dtype_name for f in (BF16, E5M2, E4M3)}
 
 
 def as_logits(x, axis=-1):
@@ -47,7 +47,7 @@ def as_logits(x, axis=-1):
     xp = array_namespace(x)
     if _is_kind(x, ("bool", "integral")):
         x = xp.astype(x, xp.asarray(0.0).dtype)
-    elif x.dtype not in _ML_DTYPES and not _is_kind(x, "real floating"):
+    elif not _is_ml_dtype(x.dtype) and not _is_kind(x, "real floating"):
         raise TypeError(f"x must hold real numbers, not {x.dtype}")
     axis = _as_axes(axis, x.ndim)
     if any(x.shape[a] == 0 for a in axis):
@@ -276,7 +276,16 @@ def _last(x, axes):
 
 def _is_kind(x, kind):
     """Tell whether the dtype is of a kind of the array-API standard; ml_dtypes are of none."""
-    return x.dtype not in _ML_DTYPES and array_namespace(x).isdtype(x.dtype, kind)
+    return not _is_ml_dtype(x.dtype) and array_namespace(x).isdtype(x.dtype, kind)
+
+
+@functools.cache  # NumPy makes the name of a dtype anew each time
+def _is_ml_dtype(dtype):
+    """Tell what NumPy's isdtype does not know, and NumPy 2 refuses to be asked about.
+
+    By name, because a dtype of ml_dtypes may come from the caller, or from nobody.
+    """
+    return str(dtype) in _ML_DTYPES
 
 
 def _as_axes(axis, ndim):

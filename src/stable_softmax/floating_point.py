@@ -10,9 +10,11 @@ exponents of fp32; fp8: Micikevicius et al. 2022.
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
-import ml_dtypes
 import numpy as np
+
+from .extras import needs
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,9 @@ class Format:
     ----------
     name : str
         The short name used in the book, for example ``"fp32"``.
-    dtype : numpy.dtype or None
-        The array type that stores the format; None for TF32, which exists only inside GPUs.
+    dtype_name : str or None
+        The name of the array type that stores the format, for example ``"float32"``; None for
+        TF32, which exists only inside GPUs.
     precision : int
         Number of significant bits p, the implicit leading one included.
     min_exponent, max_exponent : int
@@ -35,11 +38,25 @@ class Format:
     """
 
     name: str
-    dtype: np.dtype | None
+    dtype_name: str | None
     precision: int
     min_exponent: int
     max_exponent: int
     has_infinity: bool = True
+
+    @cached_property
+    def dtype(self):
+        """The array type that stores the format: a numpy.dtype, or None.
+
+        NumPy lacks those of bf16, e5m2 and e4m3: ml_dtypes, of the extra ``formats``, adds them.
+        """
+        if self.dtype_name is None:
+            return None
+        if hasattr(np, self.dtype_name):
+            return np.dtype(self.dtype_name)
+        with needs("formats"):
+            import ml_dtypes
+        return np.dtype(getattr(ml_dtypes, self.dtype_name))
 
     @property
     def unit_roundoff(self):
@@ -81,16 +98,16 @@ class Format:
         return self.name
 
 
-FP64 = Format("fp64", np.dtype(np.float64), 53, -1022, 1023)
-FP32 = Format("fp32", np.dtype(np.float32), 24, -126, 127)
+FP64 = Format("fp64", "float64", 53, -1022, 1023)
+FP32 = Format("fp32", "float32", 24, -126, 127)
 TF32 = Format("tf32", None, 11, -126, 127)
-FP16 = Format("fp16", np.dtype(np.float16), 11, -14, 15)
-BF16 = Format("bf16", np.dtype(ml_dtypes.bfloat16), 8, -126, 127)
-E5M2 = Format("e5m2", np.dtype(ml_dtypes.float8_e5m2), 3, -14, 15)
-E4M3 = Format("e4m3", np.dtype(ml_dtypes.float8_e4m3fn), 4, -6, 8, has_infinity=False)
+FP16 = Format("fp16", "float16", 11, -14, 15)
+BF16 = Format("bf16", "bfloat16", 8, -126, 127)
+E5M2 = Format("e5m2", "float8_e5m2", 3, -14, 15)
+E4M3 = Format("e4m3", "float8_e4m3fn", 4, -6, 8, has_infinity=False)
 
 FORMATS = {f.name: f for f in (FP64, FP32, TF32, FP16, BF16, E5M2, E4M3)}
-_BY_DTYPE_NAME = {f.dtype.name: f for f in FORMATS.values() if f.dtype is not None}
+_BY_DTYPE_NAME = {f.dtype_name: f for f in FORMATS.values() if f.dtype_name}
 
 
 def format_of(x):
@@ -188,6 +205,8 @@ def round_to(x, fmt):
     ------
     TypeError
         If the format is not one of this book, or stores no arrays.
+    ImportError
+        If its dtype is one of ml_dtypes, which is not installed.
     """
     fmt = format_of(fmt)
     if fmt.dtype is None:

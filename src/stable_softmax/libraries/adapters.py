@@ -5,7 +5,6 @@ library's own function and nothing else, so that a chapter can compare them with
 """
 
 import functools
-import importlib
 import importlib.util
 import platform
 import sys
@@ -101,10 +100,11 @@ def import_mxnet():
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is older than the libraries it imports
-            return importlib.import_module("mxnet")
+            import mxnet
     finally:
         if restored:
             del np.bool
+    return mxnet
 
 
 def why_no_mxnet():
@@ -158,7 +158,7 @@ def _torch():
 
     def tensor(x):
         x = np.asarray(x)
-        if x.dtype == BF16.dtype:  # unknown to PyTorch; float32 holds each bfloat16 number
+        if x.dtype.name == BF16.dtype_name:  # unknown to PyTorch; float32 holds all of it
             return torch.tensor(x.astype(np.float32)).to(torch.bfloat16)
         return torch.tensor(x)  # a copy: the caller's array stays its own
 

@@ -3,19 +3,21 @@
 Each value is computed in ball arithmetic (Arb, through python-flint): a ball is an interval that
 is guaranteed to contain the real number. If both ends of the ball round to the same number of the
 format, that number is the correctly rounded result; if not, the precision is doubled. Nothing is
-assumed about the accuracy of exp or log.
+assumed about the accuracy of exp or log. python-flint comes with the extra ``exact``; without it,
+each function here raises an ImportError that says so.
 
 References
 ----------
 Johansson 2017 (Arb); Ziv 1991 (raising the precision until the rounding is safe).
 """
 
+import functools
 import math
 
 import numpy as np
-from flint import arb, ctx
 
 from ..arrays import as_logits, check_labels, class_axis, from_rows, to_rows
+from ..extras import needs
 from ..floating_point import format_of
 
 _START_BITS, _MOST_BITS = 96, 1 << 17
@@ -42,6 +44,7 @@ def exp_exact(x, dtype=None):
     TypeError
         If `x` is not real or the format is not one of this book.
     """
+    arb = ball_arithmetic().arb
     x, _, _ = as_logits(x, ())
     rows, fmt = _rows(x, (), dtype)
     results = [_row(lambda v: [arb(v[0]).exp()], row, fmt, _exp_of_special) for row in rows]
@@ -180,6 +183,25 @@ def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
     return gradient
 
 
+@functools.cache
+def ball_arithmetic():
+    """Return the library of balls, imported when it is first needed.
+
+    Returns
+    -------
+    module
+        ``flint``: its numbers are ``arb``, its precision is in ``ctx``.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
+    with needs("exact"):
+        import flint
+    return flint
+
+
 def shifted_terms(row):
     """Shift a row by its maximum.
 
@@ -194,6 +216,7 @@ def shifted_terms(row):
     top : int
         The position of one maximum.
     """
+    arb = ball_arithmetic().arb
     top = max(range(len(row)), key=row.__getitem__)
     z = [arb(v) - arb(row[top]) for v in row]
     return z, [v.exp() for v in z], top
@@ -212,7 +235,7 @@ def rest_of(e, top):
     flint.arb
         Exactly 0 if there is no other term.
     """
-    return sum((v for i, v in enumerate(e) if i != top), arb(0))
+    return sum((v for i, v in enumerate(e) if i != top), ball_arithmetic().arb(0))
 
 
 def _softmax_balls(row):
@@ -242,13 +265,13 @@ def log_total(rest):
     -------
     flint.arb
     """
-    log_sum, least = rest.log1p(), arb(2) ** -_LEAST_LOG_BITS
+    log_sum, least = rest.log1p(), ball_arithmetic().arb(2) ** -_LEAST_LOG_BITS
     return log_sum if log_sum == 0 or log_sum > least else least
 
 
 def _logsumexp_balls(row):
     _, e, top = shifted_terms(row)
-    return [arb(row[top]) + log_total(rest_of(e, top))]
+    return [ball_arithmetic().arb(row[top]) + log_total(rest_of(e, top))]
 
 
 def _complement_balls(row):
@@ -269,7 +292,7 @@ def _row(balls_of, row, fmt, of_special):
         return of_special(balls_of, row, fmt)
     bits = _START_BITS
     while bits <= _MOST_BITS:
-        with ctx.workprec(bits):
+        with ball_arithmetic().ctx.workprec(bits):
             results = [_round_ball(ball, fmt) for ball in balls_of(row)]
         if None not in results:
             return results

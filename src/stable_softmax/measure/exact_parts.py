@@ -8,11 +8,10 @@ parts: a number of the format, and the rest in units of its last place, between 
 import functools
 
 import numpy as np
-from flint import arb, ctx
 
 from ..arrays import as_logits, check_labels
 from ..floating_point import FP64, format_of, ulp
-from .exact import log_total, rest_of, shifted_terms
+from .exact import ball_arithmetic, log_total, rest_of, shifted_terms
 
 _START_BITS, _MOST_BITS = 128, 1 << 14
 
@@ -43,6 +42,8 @@ def exact_parts(x, labels, dtype=None):
         If `x` is not real or the format is not one of this book.
     ValueError
         If `x` is not finite or not of two dimensions, or the labels do not fit.
+    ImportError
+        If python-flint is not installed.
     """
     x, _, _ = as_logits(x)
     fmt = format_of(x if dtype is None else dtype)
@@ -72,7 +73,7 @@ def _row(row, label, fmt):
     """Return the parts of softmax, log-softmax, log-sum-exp and 1 - p[label], in this order."""
     bits = _START_BITS
     while bits <= _MOST_BITS:
-        with ctx.workprec(bits):
+        with ball_arithmetic().ctx.workprec(bits):
             parts = _split(_balls(row, label), fmt)
         if parts is not None:
             return parts
@@ -88,7 +89,7 @@ def _balls(row, label):
     return [
         *(v / total for v in e),
         *(v - log_sum for v in z),
-        arb(row[top]) + log_sum,
+        ball_arithmetic().arb(row[top]) + log_sum,
         others / total,
     ]
 
@@ -124,4 +125,4 @@ def _split(balls, fmt):
 
 @functools.cache
 def _power_of_two(exponent):
-    return arb(2) ** exponent
+    return ball_arithmetic().arb(2) ** exponent

@@ -13,14 +13,18 @@ import textwrap
 import warnings
 from importlib.resources import as_file, files
 
-import matplotlib.pyplot as plt
 import numpy as np
-from IPython import get_ipython
-from IPython.display import Markdown
-from matplotlib.colors import to_rgb
-from matplotlib.ticker import Locator
-from matplotlib_inline.backend_inline import set_matplotlib_formats
-from tqdm import tqdm
+
+from ..extras import needs
+
+with needs("book"):
+    import matplotlib.pyplot as plt
+    from IPython import get_ipython
+    from IPython.display import Markdown
+    from matplotlib.colors import to_rgb
+    from matplotlib.ticker import Locator
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+    from tqdm import tqdm
 
 COLORS = {
     "naive": "#d55e00",
