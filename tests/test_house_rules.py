@@ -394,16 +394,24 @@ def test_those_who_cite_the_book_find_its_version_and_its_licenses():
     assert citation["title"] == CONFIG["title"] and citation["message"] and citation["abstract"]
     assert citation["authors"] == [{"name": CONFIG["author"]}]
     assert citation["version"] == project["version"]
+    assert citation["keywords"] == project["keywords"]
+    assert citation["authors"] == project["authors"]
     assert citation["license"] == ["MIT", "CC-BY-4.0"]
     assert len(citation["keywords"]) == len(set(citation["keywords"])) >= 5
 
 
 @pytest.mark.parametrize("place", [CONFIG["repository"]["url"], CONFIG["html"]["baseurl"]])
-def test_the_settings_alone_know_the_address_of(place):
+def test_the_settings_and_the_metadata_alone_know_the_address_of(place):
     url = urlsplit(place)
     address = url.path.strip("/")  # owner/name, as Binder and others write it
     address = address if "/" in address else f"{url.netloc}/{address}"
     command = ["git", "grep", "--files-with-matches", "--ignore-case", "--fixed-strings", "-I"]
     found = subprocess.run([*command, address], cwd=ROOT, capture_output=True, text=True)
     assert not found.stderr, found.stderr
-    assert found.stdout.split() == ["_config.yml"], "take the address from _config.yml"
+    assert found.stdout.split() == ["_config.yml", "pyproject.toml"], "take it from _config.yml"
+
+
+def test_the_metadata_of_the_package_have_the_addresses_of_the_settings():
+    site, source = CONFIG["html"]["baseurl"], CONFIG["repository"]["url"]
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    assert urls == {"Homepage": site, "Source": source, "Issues": f"{source}/issues"}

@@ -31,6 +31,6 @@ def first_cell_source(title, address, repository, branch, others=()):
     str
     """
     source = f"{repository}/archive/{branch}.zip"  # pip needs no git for it
-    packages = {"stable_softmax": f"stable-softmax@{source}"} | dict(others)
+    packages = {"stable_softmax": f"stable-softmax[book]@{source}"} | dict(others)
     lines = "\n".join(f'    "{module}": "{package}",' for module, package in packages.items())
     return FIRST_CELL.format(title=title, address=address, packages=lines)

@@ -358,7 +358,7 @@ def run(monkeypatch, source, installed):
 def test_the_first_cell_installs_what_is_missing_and_nothing_else(monkeypatch, extension):
     code = "from scipy import special\nx = load_digits_split()"
     source = first_cell(extension, code)
-    package = "stable-softmax@https://github.com/example/tiny/archive/main.zip"
+    package = "stable-softmax[book]@https://github.com/example/tiny/archive/main.zip"
     asked = run(monkeypatch, source, [])
     assert asked == [f"install --quiet {package} scipy scikit-learn"]
     assert run(monkeypatch, source, ["stable_softmax", "sklearn"]) == ["install --quiet scipy"]
