@@ -47,6 +47,7 @@ book-student: .venv/ready ## build the same book without the solutions, to give 
 
 test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-cache --no-logo # who may import whom: pyproject.toml
 	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest
 
 site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
@@ -102,7 +103,7 @@ clean: ## remove all that is generated but marks, the environments included
 	mkdir -p .venv/var # for the settings of IPython
 	sed '/^-e/d' requirements.txt >.venv-classroom/constraints.txt
 	.venv-classroom/bin/python -m pip install --disable-pip-version-check \
-		-c .venv-classroom/constraints.txt -e . -r src/classroom/requirements.txt
+		-c .venv-classroom/constraints.txt -e '.[book]' -r src/classroom/requirements.txt
 	touch $@
 
 # What the gates of the site need besides: the checkers of accessibility and of HTML.
