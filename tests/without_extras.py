@@ -86,7 +86,8 @@ def check_results():
             assert np.all(np.isfinite(result)), (name, dtype)
             if not name.endswith("_epsilon"):  # 1e-7 off on purpose
                 errors = stable_softmax.ulp_error(result, [expected[kind]] * 2)
-                assert np.max(errors) < 4, (name, errors)  # no value here cancels: few roundings
+                # none cancels here; exp magnifies the roundings of an argument of -6 most
+                assert np.max(errors) < 10, (name, dtype, errors)
     for kind in expected:
         assert {f"{kind}_{rung}" for rung in ("twosum", "wider", "double_double")} <= set(named)
 
