@@ -41,7 +41,7 @@ OPTIONAL = [
     (
         "torch",
         "torch --extra-index-url https://download.pytorch.org/whl/cpu",  # gigabytes less on Linux
-        r"\btorch\b|stable_softmax\.(recovery|training)\b",
+        r"\btorch\b|stable_softmax\.experiments\.(recovery|training)\b",
     ),
     ("sklearn", "scikit-learn", r"\bload_digits_split\b"),
 ]

@@ -17,6 +17,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbformat import v4
 from traitlets.config import Config
 
+from stable_softmax.experiments import recovery, training
 from tests.pages import ROOT
 
 SITE = "https://example.org/tiny/"
@@ -397,6 +398,12 @@ def test_what_a_page_of_the_book_imports_is_installed_with_it(extension, page):
     wanted.discard("pytorch")  # an error that a chapter shows
     listed = set(re.findall(r'^    "(\w+)":', first_cell(extension, *cells), re.MULTILINE))
     assert wanted <= listed
+
+
+@pytest.mark.parametrize("module", [recovery, training], ids=lambda module: module.__name__)
+def test_a_page_that_trains_installs_pytorch_even_if_its_code_does_not_name_it(extension, module):
+    assert '"torch": "torch ' in first_cell(extension, f"from {module.__name__} import x")
+    assert "torch" not in first_cell(extension, "from stable_softmax import x")
 
 
 def test_the_same_files_come_from_a_cached_build_and_from_the_builder(book, notebooks):
