@@ -87,7 +87,7 @@ pins: .venv/ready ## compile requirements.in, which people edit, to requirements
 	$(BIN)/uv pip compile --quiet --no-cache $(UPGRADE) requirements.in --output-file requirements.txt
 
 clean: ## remove all that is generated but marks, the environments included
-	rm -rf .venv .venv-classroom _build .hypothesis .pytest_cache .ruff_cache src/*.egg-info
+	rm -rf .venv .venv-classroom _build conf.py .hypothesis .pytest_cache .ruff_cache src/*.egg-info
 	find src tests book -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment: made once, and brought up to date when the requirements change.
