@@ -2,7 +2,7 @@
 # Everything that is made goes into .venv/, .venv-classroom/ and _build/, and marks into marks/;
 # outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book book-student test site-test classroom-test accuracy serve release notebooks clean
+.PHONY: help book book-student test site-test classroom-test accuracy serve release notebooks pins clean
 .PHONY: release-assignment grade hand-marks
 PORT = 8000
 BIN = .venv/bin
@@ -83,8 +83,12 @@ grade: .venv-classroom/ready ## mark a folder or zip of notebooks: NAME=temperat
 hand-marks: .venv-classroom/ready ## enter the marks of question 3 in the browser: NAME=temperature
 	@$(CLASSROOM) hand-marks "$(NAME)" $(if $(OUT),--to "$(OUT)")
 
+pins: .venv/ready ## compile requirements.in, which people edit, to requirements.txt; newer versions: UPGRADE=--upgrade
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(BIN)/uv pip compile --quiet --no-cache $(UPGRADE) requirements.in --output-file requirements.txt
+
 clean: ## remove all that is generated but marks, the environments included
-	rm -rf .venv .venv-classroom _build .hypothesis .pytest_cache .ruff_cache src/*.egg-info
+	rm -rf .venv .venv-classroom _build conf.py .hypothesis .pytest_cache .ruff_cache src/*.egg-info
 	find src tests book -name __pycache__ -prune -exec rm -rf {} +
 
 # The environment: made once, and brought up to date when the requirements change.
