@@ -1,6 +1,7 @@
 """The house rules of the book, checked by machine: rules that are only written decay."""
 
 import ast
+import collections
 import re
 import statistics
 import subprocess
@@ -344,6 +345,40 @@ def test_every_module_has_its_tests_and_every_public_function_its_docstring(path
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} needs a docstring"
+
+
+SECTIONS = {"Parameters", "Returns", "Raises", "Notes", "References"}
+
+
+def docstring_lines():
+    """Every line of a docstring in the rooms of the package that says something, in order."""
+    for path in sorted(MODULES):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                lines = map(str.strip, (ast.get_docstring(node) or "").splitlines())
+                yield from (line for line in lines if line.strip("-") and line not in SECTIONS)
+
+
+def test_a_docstring_is_said_once():
+    counts = collections.Counter(docstring_lines())
+    repeats = counts.total() - len(counts)
+    most = [line for line, _ in counts.most_common(10)]
+    assert repeats < 0.2 * counts.total(), f"write: Parameters and errors: see `name`, not {most}"
+
+
+def test_who_is_sent_to_another_docstring_finds_it():
+    docstrings = {}
+    for path in sorted(MODULES):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef):
+                docstrings[node.name] = ast.get_docstring(node) or ""
+    for name, text in docstrings.items():
+        for subject, target in re.findall(
+            r"(?:other )?(parameters|errors).*? see `(\w+)`", text, re.I
+        ):
+            assert target in docstrings, f"{name} sends its reader to {target}"
+            if subject.lower() == "parameters":
+                assert "Parameters\n---" in docstrings[target], f"{target}, for {name}"
 
 
 def test_every_module_is_on_the_page_of_the_package():

@@ -245,10 +245,10 @@ def take_label(values, labels, axis=-1):
 def one_hot(labels, x, axis=-1):
     """Return an array like `x` that is 1 at each sample's label and 0 elsewhere.
 
+    Other parameters: see `take_label`.
+
     Parameters
     ----------
-    labels : int64 array
-        As returned by `check_labels`.
     x : array
         Gives shape, dtype and library.
     axis : int

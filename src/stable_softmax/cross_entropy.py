@@ -17,27 +17,9 @@ def cross_entropy_naive(x, labels, axis=-1):
 
     nan where `softmax_naive` is nan, inf where its entry at the label is 0.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns what `cross_entropy_shifted` returns elsewhere.
 
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
-        +inf, or only -inf; 0 for one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_naive(x, axis), labels, axis)
@@ -49,27 +31,9 @@ def cross_entropy_two_step(x, labels, axis=-1):
     The loss is right until p_y becomes subnormal, and inf when it underflows; under autograd the
     gradient is no longer finite before that.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns what `cross_entropy_shifted` returns.
 
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
-        +inf, or only -inf; 0 for one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_two_step(x, axis), labels, axis)
@@ -80,29 +44,16 @@ def cross_entropy_epsilon(x, labels, axis=-1, epsilon=1e-7):
 
     Capped at -log(epsilon): the loss and, worse, its gradient stop answering to a wrong sample.
 
+    Returns: one loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+    ``-log(epsilon)`` where the label's logit is -inf and another is finite; nan where a row holds
+    nan or +inf, or only -inf; about 0 for one class; empty for no samples.
+
+    Other parameters and errors: see `cross_entropy_shifted`.
+
     Parameters
     ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
     epsilon : float
         The constant.
-
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        ``-log(epsilon)`` where the label's logit is -inf and another is finite; nan where a row
-        holds nan or +inf, or only -inf; about 0 for one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_epsilon(x, axis, epsilon), labels, axis)
@@ -113,29 +64,14 @@ def cross_entropy_clamped(x, labels, axis=-1, epsilon=1e-7):
 
     Exact for ``p_y >= epsilon``; below, the loss is constant and the gradient zero.
 
+    Returns what `cross_entropy_epsilon` returns.
+
+    Other parameters and errors: see `cross_entropy_shifted`.
+
     Parameters
     ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
     epsilon : float
         The smallest probability.
-
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        ``-log(epsilon)`` where the label's logit is -inf and another is finite; nan where a row
-        holds nan or +inf, or only -inf; about 0 for one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_clamped(x, axis, epsilon), labels, axis)
@@ -146,31 +82,13 @@ def cross_entropy_from_logsumexp(x, labels, axis=-1):
 
     The two terms cancel: a common offset of the logits costs digits of the loss.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: one loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+    inf where the label's logit is -inf and another is finite; nan where a row holds nan or only
+    -inf, or where the label's logit is +inf; 0 for one class; empty for no samples.
 
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
-        only -inf, or where the label's logit is +inf; 0 for one class; empty for no samples.
+    Parameters and errors: see `cross_entropy_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
-
-    References
-    ----------
-    PyTorch issue 11752 (the same order, mended there).
+    Source: PyTorch issue 11752 (the same order, mended there).
     """
     x, labels, axis = as_samples(x, labels, axis)
     return logsumexp_shifted(x, axis) - take_label(x, labels, axis)
@@ -182,6 +100,8 @@ def cross_entropy_shifted(x, labels, axis=-1):
     Finite for logits whose differences are finite, and blind to a common offset. 0 for a sample
     whose label is ahead by more digits than the format has.
 
+    Source: Blanchard, Higham & Higham 2021.
+
     Parameters
     ----------
     x : array_like
@@ -203,10 +123,6 @@ def cross_entropy_shifted(x, labels, axis=-1):
     TypeError, ValueError
         If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
         in ``0 .. n-1`` of the right shape.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_shifted(x, axis), labels, axis)
@@ -217,31 +133,11 @@ def cross_entropy_log1p(x, labels, axis=-1):
 
     Like `cross_entropy_shifted`, and a sure sample keeps its small positive loss.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns what `cross_entropy_shifted` returns.
 
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        inf where the label's logit is -inf and another is finite; nan where a row holds nan or
-        +inf, or only -inf; 0 for one class; empty for no samples.
+    Parameters and errors: see `cross_entropy_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021; PyTorch issue 113708 (open).
+    Source: Blanchard, Higham & Higham 2021; PyTorch issue 113708 (open).
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_log1p(x, axis), labels, axis)
@@ -252,30 +148,12 @@ def cross_entropy_gradient_shifted(x, labels, axis=-1):
 
     At the label of a sure sample ``p - 1`` cancels: the entry loses its digits and becomes 0.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: the gradient of each sample's own loss: shape and floating-point dtype of `x`. nan
+    where `softmax_shifted` is nan; 0 for one class; empty for no samples.
 
-    Returns
-    -------
-    array
-        The gradient of each sample's own loss: shape and floating-point dtype of `x`. nan where
-        `softmax_shifted` is nan; 0 for one class; empty for no samples.
+    Parameters and errors: see `cross_entropy_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
-
-    References
-    ----------
-    Bridle 1990; Goodfellow, Bengio & Courville 2016, section 6.2.2.3.
+    Source: Bridle 1990; Goodfellow, Bengio & Courville 2016, section 6.2.2.3.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return softmax_shifted(x, axis) - one_hot(labels, x, axis)
@@ -287,26 +165,9 @@ def cross_entropy_gradient_complement(x, labels, axis=-1):
     ``p_y - 1`` is minus the probability of all other classes. Added up from the small numbers
     themselves, it keeps the digits that the subtraction loses.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns what `cross_entropy_gradient_shifted` returns.
 
-    Returns
-    -------
-    array
-        The gradient of each sample's own loss: shape and floating-point dtype of `x`. nan where
-        `softmax_shifted` is nan; 0 for one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     xp = array_namespace(x)

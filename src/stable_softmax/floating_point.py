@@ -46,7 +46,7 @@ class Format:
 
     @cached_property
     def dtype(self):
-        """The array type that stores the format: a numpy.dtype, or None.
+        """The array type that stores the format, a numpy.dtype, or None.
 
         NumPy lacks those of bf16, e5m2 and e4m3: ml_dtypes, of the extra ``formats``, adds them.
         """

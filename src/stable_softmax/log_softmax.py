@@ -10,23 +10,10 @@ from .softmax import softmax_naive, softmax_shifted
 def log_softmax_naive(x, axis=-1):
     """Logarithm of the naive softmax: log(exp(x) / sum(exp(x))).
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities: the shape of `x`, its floating-point dtype; nan where
+    `softmax_naive` is nan, -inf where it is 0.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype; nan where `softmax_naive`
-        is nan, -inf where it is 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters and errors: see `softmax_shifted`.
     """
     p = softmax_naive(x, axis)
     return array_namespace(p).log(p)
@@ -38,23 +25,10 @@ def log_softmax_two_step(x, axis=-1):
     A probability that underflows to 0 becomes -inf here, although its logarithm is an ordinary
     number, and one that rounds to 1 becomes 0.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities: the shape of `x`, its floating-point dtype; nan where
+    `softmax_shifted` is nan, -inf where it is 0.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype; nan where
-        `softmax_shifted` is nan, -inf where it is 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters and errors: see `softmax_shifted`.
     """
     p = softmax_shifted(x, axis)
     return array_namespace(p).log(p)
@@ -66,29 +40,17 @@ def log_softmax_epsilon(x, axis=-1, epsilon=1e-7):
     Never -inf (while `epsilon` does not vanish in the format), but wrong for every probability
     that is not large against `epsilon`, and its gradient vanishes there.
 
+    Returns: ``log(p + epsilon)``: the shape of `x`, its floating-point dtype; nan where
+    `softmax_shifted` is nan.
+
+    Other parameters and errors: see `softmax_shifted`.
+
+    Source: chapter ``epsilon``; used in the articles and inside several frameworks.
+
     Parameters
     ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
     epsilon : float
         The constant. In float16, 1e-8 rounds to 0.
-
-    Returns
-    -------
-    array
-        ``log(p + epsilon)``: the shape of `x`, its floating-point dtype; nan where
-        `softmax_shifted` is nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Chapter ``epsilon``; used in the articles and inside several frameworks.
     """
     p = softmax_shifted(x, axis)
     xp = array_namespace(p)
@@ -100,25 +62,15 @@ def log_softmax_clamped(x, axis=-1, epsilon=1e-7):
 
     Exact for ``p >= epsilon``; below, the value is constant and the gradient is zero.
 
+    Returns: ``log(max(p, epsilon))``: the shape of `x`, its floating-point dtype; nan where
+    `softmax_shifted` is nan.
+
+    Other parameters and errors: see `softmax_shifted`.
+
     Parameters
     ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
     epsilon : float
         The smallest probability.
-
-    Returns
-    -------
-    array
-        ``log(max(p, epsilon))``: the shape of `x`, its floating-point dtype; nan where
-        `softmax_shifted` is nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
     """
     p = softmax_shifted(x, axis)
     xp = array_namespace(p)
@@ -132,23 +84,10 @@ def log_softmax_from_logsumexp(x, axis=-1):
     The sum ``m + log(s)`` is rounded to the spacing of m, so a common offset of the logits,
     which should not matter, destroys the digits of ``log(s)``.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities: the shape of `x`, its floating-point dtype. -inf gives -inf; nan
+    gives nan in the whole row; +inf gives nan there and -inf elsewhere; a row of -inf gives nan.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype. -inf gives -inf; nan gives
-        nan in the whole row; +inf gives nan there and -inf elsewhere; a row of -inf gives nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters and errors: see `softmax_shifted`.
     """
     x, axis, _ = as_logits(x, axis)
     return x - logsumexp_shifted(x, axis=axis, keepdims=True)
@@ -157,28 +96,13 @@ def log_softmax_from_logsumexp(x, axis=-1):
 def log_softmax_shifted(x, axis=-1):
     """Log-softmax as (x - m) - log(sum(exp(x - m))): finite, and blind to a common offset.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities: the shape of `x`, its floating-point dtype, never positive. -inf
+    gives -inf; +inf or nan in a row, or a row of -inf, gives nan in the whole row; one class gives
+    0. -inf also where ``x - m`` itself overflows.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype, never positive. -inf gives
-        -inf; +inf or nan in a row, or a row of -inf, gives nan in the whole row; one class
-        gives 0. -inf also where ``x - m`` itself overflows.
+    Parameters and errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021.
+    Source: Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     z = x - xp.max(x, axis=axis, keepdims=True)
@@ -188,28 +112,11 @@ def log_softmax_shifted(x, axis=-1):
 def log_softmax_log1p(x, axis=-1):
     """Log-softmax with the largest terms left out of the sum: the sure class keeps its digits.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns what `log_softmax_shifted` returns.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype, never positive. -inf gives
-        -inf; +inf or nan in a row, or a row of -inf, gives nan in the whole row; one class
-        gives 0. -inf also where ``x - m`` itself overflows.
+    Parameters and errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021; SciPy issue 19521 (open: SciPy returns 0 there).
+    Source: Blanchard, Higham & Higham 2021; SciPy issue 19521 (open: SciPy returns 0 there).
     """
     x, axis, xp = as_logits(x, axis)
     z = x - xp.max(x, axis=axis, keepdims=True)

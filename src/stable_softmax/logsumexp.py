@@ -6,30 +6,13 @@ from .arrays import as_logits, drop_axes
 def logsumexp_naive(x, axis=-1, keepdims=False):
     """Logarithm of the sum of exponentials, as it is defined.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
-    keepdims : bool
-        Keep the reduced axes with length one.
+    Returns: `x` without the class axes (0-dimensional for a vector), its floating-point dtype. inf
+    as soon as one exponential or the sum overflows, -inf where all underflow. -inf is an empty
+    summand; +inf gives +inf; nan gives nan.
 
-    Returns
-    -------
-    array
-        `x` without the class axes (0-dimensional for a vector), its floating-point dtype.
-        inf as soon as one exponential or the sum overflows, -inf where all underflow.
-        -inf is an empty summand; +inf gives +inf; nan gives nan.
+    Parameters: see `logsumexp_shifted`. Errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021.
+    Source: Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     return xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=keepdims))
@@ -38,29 +21,17 @@ def logsumexp_naive(x, axis=-1, keepdims=False):
 def logsumexp_shifted(x, axis=-1, keepdims=False):
     """Log-sum-exp with the maximum taken out of the exponentials: m + log(sum(exp(x - m))).
 
+    Returns: `x` without the class axes, its floating-point dtype. Finite for finite logits, and at
+    least their maximum. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
+
+    Other parameters and errors: see `softmax_shifted`.
+
+    Source: Blanchard, Higham & Higham 2021.
+
     Parameters
     ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
     keepdims : bool
         Keep the reduced axes with length one.
-
-    Returns
-    -------
-    array
-        `x` without the class axes, its floating-point dtype. Finite for finite logits, and at
-        least their maximum. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     m = _finite_max(x, axis, xp)
@@ -74,29 +45,12 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     The k terms that equal the maximum are exactly 1 after the shift. They are counted instead of
     added, so that a small rest is not absorbed by them.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
-    keepdims : bool
-        Keep the reduced axes with length one.
+    Returns: `x` without the class axes, its floating-point dtype. +inf gives +inf, a row of -inf
+    gives -inf, nan gives nan.
 
-    Returns
-    -------
-    array
-        `x` without the class axes, its floating-point dtype. +inf gives +inf, a row of -inf
-        gives -inf, nan gives nan.
+    Parameters: see `logsumexp_shifted`. Errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021 (one maximum); SciPy pull request 21597 (ties).
+    Source: Blanchard, Higham & Higham 2021 (one maximum); SciPy pull request 21597 (ties).
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)

@@ -15,6 +15,9 @@ from .arrays import as_logits
 def initial_parameters(sizes, rng):
     """Draw the parameters of a network at random: He initialization.
 
+    Source: He, Zhang, Ren & Sun 2015: with this variance, ReLU layers keep the size of their
+    inputs.
+
     Parameters
     ----------
     sizes : sequence of int
@@ -34,10 +37,6 @@ def initial_parameters(sizes, rng):
         If a size is not an integer.
     ValueError
         If there are fewer than two sizes, or one is not positive.
-
-    References
-    ----------
-    He, Zhang, Ren & Sun 2015: with this variance, ReLU layers keep the size of their inputs.
     """
     sizes = check_sizes(sizes)
     parameters = []
@@ -71,6 +70,8 @@ def count_parameters(sizes):
 def relu(z):
     """Rectified linear unit, max(0, z) of each element.
 
+    Source: Goodfellow, Bengio & Courville 2016, section 6.3.1.
+
     Parameters
     ----------
     z : array_like, any shape
@@ -86,10 +87,6 @@ def relu(z):
     ------
     TypeError
         If `z` is not real.
-
-    References
-    ----------
-    Goodfellow, Bengio & Courville 2016, section 6.3.1.
     """
     z, xp = _as_real(z, "z")
     return xp.maximum(xp.zeros_like(z), z)
@@ -97,6 +94,8 @@ def relu(z):
 
 def forward(parameters, inputs):
     """Return the outputs of all layers, from the inputs to the logits.
+
+    Source: Goodfellow, Bengio & Courville 2016, chapter 6.
 
     Parameters
     ----------
@@ -121,10 +120,6 @@ def forward(parameters, inputs):
         If something is not real, or `parameters` and `inputs` belong to different libraries.
     ValueError
         If there is no layer, or the shapes do not fit: the message names the layer.
-
-    References
-    ----------
-    Goodfellow, Bengio & Courville 2016, chapter 6.
     """
     inputs, xp = _as_real(inputs, "inputs")
     *hidden, (W_last, b_last) = _layers(parameters, inputs, xp)
@@ -138,12 +133,7 @@ def forward(parameters, inputs):
 def check_sizes(sizes):
     """Return the layer sizes as a list of int.
 
-    Raises
-    ------
-    TypeError
-        If a size is not an integer.
-    ValueError
-        If there are fewer than two sizes, or one is not positive.
+    Errors: see `initial_parameters`.
     """
     try:
         checked = [operator.index(size) for size in sizes]

@@ -10,6 +10,8 @@ import numpy as np
 def softmax_in_place(x):
     """Shifted softmax that overwrites its argument.
 
+    Source: Found in the first of the four articles behind this book, and in the CS231n notes.
+
     Parameters
     ----------
     x : array_like
@@ -25,10 +27,6 @@ def softmax_in_place(x):
     ------
     ValueError, TypeError
         NumPy's own, for read-only arrays and for booleans.
-
-    References
-    ----------
-    Found in the first of the four articles behind this book, and in the CS231n notes.
     """
     x = np.asanyarray(x)
     x -= x.max(axis=-1, keepdims=True)  # the caller's array
@@ -38,6 +36,8 @@ def softmax_in_place(x):
 
 def softmax_unpromoted(x):
     """Shifted softmax that subtracts in the integer type it is given.
+
+    Source: The same result comes from ``scipy.special.softmax`` (chapter ``overflow``).
 
     Parameters
     ----------
@@ -49,10 +49,6 @@ def softmax_unpromoted(x):
     -------
     numpy.ndarray
         Right for floating-point input; wrong or nan for integers whose differences wrap around.
-
-    References
-    ----------
-    The same result comes from ``scipy.special.softmax`` (chapter ``overflow``).
     """
     x = np.asarray(x)
     e = np.exp(x - x.max(axis=-1, keepdims=True))

@@ -14,28 +14,13 @@ def softmax_naive(x, axis=-1):
     Correct while ``exp(x)`` and the sum stay inside the format; outside it returns nan, zeros or
     inaccurate probabilities. It is here to be studied.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: probabilities: the shape of `x`, its floating-point dtype. A logit of -inf gives 0;
+    +inf or nan anywhere in a row gives nan there (for +inf only at that entry, zero elsewhere); a
+    row of -inf gives nan.
 
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype.
-        A logit of -inf gives 0; +inf or nan anywhere in a row gives nan there (for +inf only at
-        that entry, zero elsewhere); a row of -inf gives nan.
+    Parameters and errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Bridle 1990 (the name); Goodfellow, Bengio & Courville 2016, section 4.1 (the failure).
+    Source: Bridle 1990 (the name); Goodfellow, Bengio & Courville 2016, section 4.1 (the failure).
     """
     x, axis, xp = as_logits(x, axis)
     e = xp.exp(x)
@@ -44,6 +29,8 @@ def softmax_naive(x, axis=-1):
 
 def softmax_shifted(x, axis=-1):
     """Softmax of the logits minus their maximum: no overflow, no 0/0.
+
+    Source: Blanchard, Higham & Higham 2021.
 
     Parameters
     ----------
@@ -63,10 +50,6 @@ def softmax_shifted(x, axis=-1):
     ------
     TypeError, ValueError
         See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
@@ -80,27 +63,12 @@ def softmax_from_logsumexp(x, axis=-1):
     The rounding error of ``x - lse`` is magnified by exp: the result loses accuracy in
     proportion to the size of the logits.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: probabilities: the shape of `x`, its floating-point dtype. -inf gives 0; nan in a row
+    gives nan in the whole row; +inf gives nan there and 0 elsewhere; a row of -inf gives nan.
 
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype. -inf gives 0; nan in a row
-        gives nan in the whole row; +inf gives nan there and 0 elsewhere; a row of -inf gives nan.
+    Parameters and errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021 ("division-free").
+    Source: Blanchard, Higham & Higham 2021 ("division-free").
     """
     x, axis, xp = as_logits(x, axis)
     return xp.exp(x - logsumexp_shifted(x, axis=axis, keepdims=True))

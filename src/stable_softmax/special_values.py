@@ -21,28 +21,18 @@ def softmax_filled(x, mask, fill=-1e9, axis=-1):
 
     It is here to be studied: a finite fill masks only where the other logits are far above it.
 
+    Returns: probabilities: the shape of `x`, its floating-point dtype. A fully masked row is
+    uniform for a finite fill and nan for -inf; otherwise as `softmax_shifted`.
+
+    Other parameters: see `softmax_shifted`. Errors: see `softmax_masked`.
+
     Parameters
     ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
     mask : array_like of bool
         True where a class takes part; broadcast to the shape of `x`.
     fill : float
         The number put in place of the masked logits. NumPy rounds it to the format, in float16
         from -65520 on to -inf; PyTorch raises a RuntimeError where the format has no such number.
-    axis : int, tuple of int or None
-        The class axis or axes.
-
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype. A fully masked row is uniform
-        for a finite fill and nan for -inf; otherwise as `softmax_shifted`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`; TypeError also for a mask that is not boolean.
     """
     x, axis, xp = as_logits(x, axis)
     mask = _as_mask(mask, xp)
@@ -54,28 +44,17 @@ def softmax_added(x, mask, fill=-1e9, axis=-1):
 
     It is here to be studied: in a fully masked row the number is a common offset, and no mask.
 
+    Returns: probabilities: the shape of `x`, its floating-point dtype. A fully masked row is the
+    softmax of ``x + fill`` for a finite fill and nan for -inf; otherwise as `softmax_shifted`.
+
+    Other parameters: see `softmax_shifted`. Errors: see `softmax_masked`.
+
     Parameters
     ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
     mask : array_like of bool
         True where a class takes part; broadcast to the shape of `x`.
     fill : float
         The number added to the masked logits.
-    axis : int, tuple of int or None
-        The class axis or axes.
-
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype. A fully masked row is the
-        softmax of ``x + fill`` for a finite fill and nan for -inf; otherwise as
-        `softmax_shifted`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`; TypeError also for a mask that is not boolean.
     """
     x, axis, xp = as_logits(x, axis)
     zero, fill = xp.zeros_like(x), xp.full_like(x, fill)
@@ -85,31 +64,22 @@ def softmax_added(x, mask, fill=-1e9, axis=-1):
 def softmax_masked(x, mask, axis=-1):
     """Softmax over the classes that take part; zeros where none does.
 
+    Returns: probabilities: the shape of `x`, its floating-point dtype, 0 at each masked class,
+    also where its logit is nan. A logit of -inf is masked by itself. A row without any class gives
+    zeros, and a zero gradient; +inf or nan at a class that takes part gives nan in the whole row.
+    e4m3 has no infinity: there, a row with a masked class is nan.
+
+    TypeError, ValueError: see `stable_softmax.arrays.as_logits`; TypeError also for a mask that is
+    not boolean.
+
+    Other parameters: see `softmax_shifted`.
+
+    Source: PyTorch pull request 131060 (zeros, for attention).
+
     Parameters
     ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
     mask : array_like of bool
         True where a class takes part; broadcast to the shape of `x`.
-    axis : int, tuple of int or None
-        The class axis or axes.
-
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype, 0 at each masked class, also
-        where its logit is nan. A logit of -inf is masked by itself. A row without any class gives
-        zeros, and a zero gradient; +inf or nan at a class that takes part gives nan in the whole
-        row. e4m3 has no infinity: there, a row with a masked class is nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`; TypeError also for a mask that is not boolean.
-
-    References
-    ----------
-    PyTorch pull request 131060 (zeros, for attention).
     """
     x, axis, xp = as_logits(x, axis)
     x = xp.where(_as_mask(mask, xp), x, xp.full_like(x, -_INF))
@@ -124,25 +94,12 @@ def softmax_masked_late(x, mask, axis=-1):
 
     It is here to be studied.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    mask : array_like of bool
-        True where a class takes part; broadcast to the shape of `x`.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: as `softmax_masked` where the logits are finite, but the gradient of a row without any
+    class is nan. A logit of nan or +inf gives nan in its row, also behind the mask.
 
-    Returns
-    -------
-    array
-        As `softmax_masked` where the logits are finite, but the gradient of a row without any
-        class is nan. A logit of nan or +inf gives nan in its row, also behind the mask.
+    TypeError, ValueError: as `softmax_masked`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        As `softmax_masked`.
+    Parameters: see `softmax_masked`.
     """
     p = softmax_added(x, mask, -_INF, axis)
     _, axis, xp = as_logits(x, axis)
@@ -176,21 +133,10 @@ def log_or_zero_naive(x):
 def log_or_zero(x):
     """Logarithm of the positive numbers and 0 elsewhere, chosen before the logarithm.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Real numbers.
+    Returns: the shape and floating-point dtype of `x`; 0 for nan. The gradient is 0 where the
+    value is chosen to be 0.
 
-    Returns
-    -------
-    array
-        The shape and floating-point dtype of `x`; 0 for nan. The gradient is 0 where the value
-        is chosen to be 0.
-
-    Raises
-    ------
-    TypeError
-        If `x` is not real.
+    Parameters and errors: see `log_or_zero_naive`.
     """
     x, _, xp = as_logits(x, ())
     return xp.log(xp.where(x > 0, x, xp.ones_like(x)))
@@ -201,28 +147,20 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
 
     Samples are selected before anything is computed, so an ignored one may hold anything.
 
+    Returns: the mean in the floating-point dtype of `x`, and 0 if no sample counts: the empty sum,
+    whose gradient is 0. inf and nan as in `cross_entropy_log1p`, from samples that count.
+
+    TypeError, ValueError: if `x` is not real, `axis` is not one existing axis, or `labels` is not
+    made of integers in ``0 .. n-1`` (or `ignore_label`) of the right shape.
+
+    Other parameters: see `cross_entropy_shifted`.
+
     Parameters
     ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
     labels : array_like of int
         Class indices, or `ignore_label`; the shape of `x` without its class axis.
     ignore_label : int
         The label of samples that do not count.
-    axis : int
-        The class axis.
-
-    Returns
-    -------
-    array, 0-dimensional
-        The mean in the floating-point dtype of `x`, and 0 if no sample counts: the empty sum,
-        whose gradient is 0. inf and nan as in `cross_entropy_log1p`, from samples that count.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` (or `ignore_label`) of the right shape.
     """
     x, _, xp = as_logits(x, axis)
     labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
@@ -237,26 +175,19 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
 def cross_entropy_soft(x, targets, axis=-1):
     """Cross-entropy with one target probability per class, where a target of 0 costs nothing.
 
+    Returns: one loss per sample, in nats: the shape of `x` without its class axis, its floating-
+    point dtype. A logit of -inf costs 0 where its target is 0, and inf where it is not; nan where
+    a row holds nan or +inf, or only -inf, and a target that is not 0.
+
+    TypeError, ValueError: see `stable_softmax.arrays.as_logits`; ValueError also if the shapes
+    differ.
+
+    Other parameters: see `cross_entropy_shifted`.
+
     Parameters
     ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
     targets : array_like, shape of x
         Probabilities; neither their signs nor their sums are checked.
-    axis : int
-        The class axis.
-
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `x` without its class axis, its floating-point
-        dtype. A logit of -inf costs 0 where its target is 0, and inf where it is not; nan where a
-        row holds nan or +inf, or only -inf, and a target that is not 0.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`; ValueError also if the shapes differ.
     """
     x, _, xp = as_logits(x, axis)
     targets = xp.astype(xp.asarray(targets), x.dtype)

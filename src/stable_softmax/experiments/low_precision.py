@@ -42,6 +42,8 @@ def odds_change(x, fmt):
 def gradient_in_format(gradient, fmt, scale=1.0):
     """Pass a gradient through a short format with loss scaling, and take the scale off again.
 
+    Source: Micikevicius et al. 2018.
+
     Parameters
     ----------
     gradient : array_like of float, any shape
@@ -64,10 +66,6 @@ def gradient_in_format(gradient, fmt, scale=1.0):
         If the format is not one of this book, or stores no arrays.
     ValueError
         If `scale` is not positive.
-
-    References
-    ----------
-    Micikevicius et al. 2018.
     """
     if not scale > 0:
         raise ValueError(f"scale must be positive, not {scale}")

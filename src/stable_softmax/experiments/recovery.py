@@ -63,6 +63,10 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
     Each step subtracts ``learning_rate * gradient`` from both logits. The count ends when the
     logit of the label is the larger one.
 
+    ValueError: if `learning_rate` or `max_steps` is not positive.
+
+    Other parameters: see `samples_behind`.
+
     Parameters
     ----------
     gradient : callable
@@ -73,19 +77,12 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
     learning_rate : float
     max_steps : int
         Where the count is given up.
-    dtype : dtype
-        The format of the logits.
 
     Returns
     -------
     float64, or an array of the shape of `gap`
         0 for a sample that is right at the start; inf where `max_steps` were not enough, or where
         the gradient became exactly 0, infinite or nan, so that no number would be.
-
-    Raises
-    ------
-    ValueError
-        If `learning_rate` or `max_steps` is not positive.
     """
     if not (learning_rate > 0 and max_steps > 0):
         raise ValueError("learning_rate and max_steps must be positive")

@@ -69,6 +69,8 @@ class History:
 def load_digits_split(scale=1 / 16, seed=0):
     """Return the 1,797 handwritten digits that scikit-learn ships: 1,347 to train, 450 to test.
 
+    Source: Alpaydin & Kaynak 1998, UCI Machine Learning Repository.
+
     Parameters
     ----------
     scale : float
@@ -85,10 +87,6 @@ def load_digits_split(scale=1 / 16, seed=0):
     ------
     ImportError
         If scikit-learn is not installed.
-
-    References
-    ----------
-    Alpaydin & Kaynak 1998, UCI Machine Learning Repository.
     """
     pixels, labels = _digits()
     order = np.random.default_rng(seed).permutation(len(labels))
@@ -120,10 +118,10 @@ def first_nonfinite(named_tensors):
 def forward_backward(loss, softmax, layers, x, y):
     """Compute the mean loss of a batch and its gradient, and return every tensor on the way.
 
+    Other parameters: see `loss_and_gradient`.
+
     Parameters
     ----------
-    loss : callable
-        ``loss(logits, labels)``, one loss per sample, on PyTorch tensors.
     softmax : callable
         The softmax inside `loss`; computed beside it, so that the probabilities can be seen.
     layers : list of (W, b)

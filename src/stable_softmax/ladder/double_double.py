@@ -31,30 +31,21 @@ _BLOCK = 1 << 14  # classes worked on at a time: what fits into the cache
 def softmax_double_double(x, axis=-1):
     """Softmax in pairs of float64, rounded once.
 
+    Returns: probabilities: the shape of `x`, its floating-point dtype; within 0.51 ulp (measured,
+    subnormal results included). A logit of -inf gives 0; +inf or nan in a row, or a row of -inf,
+    gives nan in the whole row; one class gives 1.
+
+    TypeError: if `x` is not real, or belongs to another array library. ValueError: see
+    `stable_softmax.arrays.as_logits`: no such axis, no classes.
+
+    Other parameters: see `softmax_shifted`.
+
+    Source: chapter ``accuracy``; Tang 1989; Dekker 1971.
+
     Parameters
     ----------
     x : array_like, any shape
         Logits: NumPy or ml_dtypes array, list or scalar. Integers and booleans become float64.
-    axis : int, tuple of int or None
-        The class axis or axes.
-
-    Returns
-    -------
-    numpy.ndarray
-        Probabilities: the shape of `x`, its floating-point dtype; within 0.51 ulp (measured,
-        subnormal results included). A logit of -inf gives 0; +inf or nan in a row, or a row of
-        -inf, gives nan in the whole row; one class gives 1.
-
-    Raises
-    ------
-    TypeError
-        If `x` is not real, or belongs to another array library.
-    ValueError
-        See `stable_softmax.arrays.as_logits`: no such axis, no classes.
-
-    References
-    ----------
-    Chapter ``accuracy``; Tang 1989; Dekker 1971.
     """
     return _per_class(_softmax_rows, x, axis)
 
@@ -62,26 +53,11 @@ def softmax_double_double(x, axis=-1):
 def log_softmax_double_double(x, axis=-1):
     """Log-softmax in pairs of float64, rounded once.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits: NumPy or ml_dtypes array, list or scalar. Integers and booleans become float64.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities, never positive: the shape of `x`, its floating-point dtype; within
+    0.51 ulp (measured). -inf gives -inf; +inf or nan in a row, or a row of -inf, gives nan in the
+    whole row; one class gives 0. -inf also where the result is below the format's range.
 
-    Returns
-    -------
-    numpy.ndarray
-        Log-probabilities, never positive: the shape of `x`, its floating-point dtype; within
-        0.51 ulp (measured). -inf gives -inf; +inf or nan in a row, or a row of -inf, gives nan in
-        the whole row; one class gives 0. -inf also where the result is below the format's range.
-
-    Raises
-    ------
-    TypeError
-        If `x` is not real, or belongs to another array library.
-    ValueError
-        See `stable_softmax.arrays.as_logits`: no such axis, no classes.
+    Parameters and errors: see `softmax_double_double`.
     """
     return _per_class(_log_softmax_rows, x, axis)
 
@@ -92,27 +68,17 @@ def logsumexp_double_double(x, axis=-1, keepdims=False):
     Where the pairs cancel to less than a thousandth, which happens to hardly any row, the row is
     computed again with as many decimal digits as it needs.
 
+    Returns: `x` without the class axes, its floating-point dtype; within 0.51 ulp (measured). +inf
+    gives +inf, a row of -inf gives -inf, nan gives nan.
+
+    Other parameters: see `logsumexp_shifted`. Errors: see `softmax_double_double`.
+
     Parameters
     ----------
     x : array_like, any shape
         Logits: NumPy or ml_dtypes array, list or scalar. Integers and booleans become float64.
     axis : int, tuple of int or None
         The class axis or axes.
-    keepdims : bool
-        Keep the reduced axes with length one.
-
-    Returns
-    -------
-    numpy.ndarray
-        `x` without the class axes, its floating-point dtype; within 0.51 ulp (measured). +inf gives
-        +inf, a row of -inf gives -inf, nan gives nan.
-
-    Raises
-    ------
-    TypeError
-        If `x` is not real, or belongs to another array library.
-    ValueError
-        See `stable_softmax.arrays.as_logits`: no such axis, no classes.
     """
     x, axes, rows, fmt = _rows(x, axis)
     results = _by_blocks(_logsumexp_rows, rows, fmt, special=np.max(rows, axis=-1))
@@ -123,29 +89,21 @@ def logsumexp_double_double(x, axis=-1, keepdims=False):
 def cross_entropy_double_double(x, labels, axis=-1):
     """Cross-entropy in pairs of float64, rounded once.
 
+    Returns: one loss per sample, in nats, never negative: the shape of `labels`, the floating-
+    point dtype of `x`; within 0.51 ulp (measured). inf where the label's logit is -inf and another
+    is finite; nan where a row holds nan or +inf, or only -inf; 0 for one class; empty for no
+    samples.
+
+    TypeError, ValueError: if `x` is not real or belongs to another array library, `axis` is not
+    one existing axis, or `labels` is not made of integers in ``0 .. n-1`` of the right shape.
+
+    Other parameters: see `cross_entropy_shifted`.
+
     Parameters
     ----------
     x : array_like
         Logits of one sample or of many: NumPy or ml_dtypes array or list. Integers and booleans
         become float64.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
-
-    Returns
-    -------
-    numpy.ndarray
-        One loss per sample, in nats, never negative: the shape of `labels`, the floating-point
-        dtype of `x`; within 0.51 ulp (measured). inf where the label's logit is -inf and another
-        is finite; nan where a row holds nan or +inf, or only -inf; 0 for one class; empty for no
-        samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real or belongs to another array library, `axis` is not one existing axis, or
-        `labels` is not made of integers in ``0 .. n-1`` of the right shape.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax_double_double(x, axis), labels, axis)
@@ -154,29 +112,12 @@ def cross_entropy_double_double(x, labels, axis=-1):
 def cross_entropy_gradient_double_double(x, labels, axis=-1):
     """Gradient of the cross-entropy in pairs of float64, rounded once.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many: NumPy or ml_dtypes array or list. Integers and booleans
-        become float64.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: the gradient of each sample's own loss: shape and floating-point dtype of `x`; within
+    0.51 ulp (measured). The entry of a label that is the maximum is minus the sum of the others,
+    any other one ``p - 1``. nan where `softmax_double_double` is nan; 0 for one class; empty for
+    no samples.
 
-    Returns
-    -------
-    numpy.ndarray
-        The gradient of each sample's own loss: shape and floating-point dtype of `x`; within
-        0.51 ulp (measured). The entry of a label that is the maximum is minus the sum of the
-        others, any other one ``p - 1``. nan where `softmax_double_double` is nan; 0 for one class;
-        empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real or belongs to another array library, `axis` is not one existing axis, or
-        `labels` is not made of integers in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_double_double`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return _per_class(_gradient_rows, x, axis, labels.reshape(-1, 1))

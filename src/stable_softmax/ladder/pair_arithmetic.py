@@ -26,6 +26,8 @@ _SPLITTER = 2.0**27 + 1.0
 def two_sum(a, b):
     """Add two numbers and recover what the rounding of the sum lost.
 
+    Source: Knuth 1969, The Art of Computer Programming, volume 2 (TwoSum).
+
     Parameters
     ----------
     a, b : array of one floating-point dtype
@@ -36,10 +38,6 @@ def two_sum(a, b):
     s, t : array
         ``s = fl(a + b)``, and ``s + t = a + b`` exactly. t is not finite where the sum is not,
         and need not be where b is the largest number of the format and a is not.
-
-    References
-    ----------
-    Knuth 1969, The Art of Computer Programming, volume 2 (TwoSum).
     """
     s = a + b
     part_of_b = s - a
@@ -48,6 +46,9 @@ def two_sum(a, b):
 
 def two_product(a, b):
     """Multiply two float64 numbers and recover what the rounding of the product lost.
+
+    Source: Dekker 1971: each factor is split into two halves of at most 26 bits, whose products
+    are exact.
 
     Parameters
     ----------
@@ -58,10 +59,6 @@ def two_product(a, b):
     -------
     p, t : float64 array
         ``p = fl(a b)``, and ``p + t = a b`` exactly, unless t is too small for float64.
-
-    References
-    ----------
-    Dekker 1971: each factor is split into two halves of at most 26 bits, whose products are exact.
     """
     p = a * b
     (a1, a2), (b1, b2) = _halves(a), _halves(b)
@@ -87,9 +84,7 @@ def add(x, y):
 def multiply(x, y):
     """Multiply two pairs; the relative error is a few 2**-104.
 
-    Parameters
-    ----------
-    x, y : pair of float64 arrays
+    Parameters: see `add`.
 
     Returns
     -------
@@ -102,9 +97,7 @@ def multiply(x, y):
 def divide(x, y):
     """Divide two pairs; the relative error is a few 2**-104.
 
-    Parameters
-    ----------
-    x, y : pair of float64 arrays
+    Parameters: see `add`.
 
     Returns
     -------
@@ -141,6 +134,8 @@ def exp_pair(x):
     With ``x = k log 2 + j/256 log 2 + r``, it is ``2**k`` times an entry of the table times the
     exponential of a remainder of at most 0.0014, for which seven terms of the series do.
 
+    Source: Tang 1989.
+
     Parameters
     ----------
     x : pair of float64 arrays
@@ -152,10 +147,6 @@ def exp_pair(x):
         Between 0.99 and 2; the relative error is below 2**-76.
     k : int array
         ``exp(x) = y * 2**k``. The power is kept apart, so nothing overflows or underflows.
-
-    References
-    ----------
-    Tang 1989.
     """
     c1, c2, c3 = _log2_step()
     m = np.rint(x[0] / (c1 + c2))
@@ -176,6 +167,8 @@ def log1p_pair(x):
     With ``1 + x = 2**k T (1 + w)`` and T the nearest entry of the same table, it is
     ``k log 2 + log T + log(1 + w)``, and eight terms of the series do for the last one.
 
+    Source: Tang 1990.
+
     Parameters
     ----------
     x : pair of float64 arrays
@@ -186,10 +179,6 @@ def log1p_pair(x):
     pair of float64 arrays
         The relative error is below 2**-70, for small x as well, as long as the low part of the
         result is a normal number; for a subnormal x the result is x.
-
-    References
-    ----------
-    Tang 1990.
     """
     high, low = add((np.ones_like(x[0]), np.zeros_like(x[0])), x)
     k = np.frexp(high)[1] - 1
@@ -240,6 +229,9 @@ def round_to_odd(s, lost):
     is first rounded to the middle, and then to the wrong side. An odd last bit says "not quite",
     and keeps the second rounding from taking s for the middle.
 
+    Source: Boldo & Melquiond 2008 (rounding to odd); Rump, Zimmermann, Boldo & Melquiond 2009 (the
+    neighbor of a number).
+
     Parameters
     ----------
     s : float64 or float32 array
@@ -252,11 +244,6 @@ def round_to_odd(s, lost):
     array like s
         Rounded to a format with at least two bits less, it gives what one rounding of the exact
         number would give, unless s is subnormal.
-
-    References
-    ----------
-    Boldo & Melquiond 2008 (rounding to odd); Rump, Zimmermann, Boldo & Melquiond 2009 (the
-    neighbor of a number).
     """
     xp = array_namespace(s)
     integer, u = (xp.int64, 2.0**-53) if s.dtype == xp.float64 else (xp.int32, 2.0**-24)

@@ -14,29 +14,14 @@ from .pair_arithmetic import two_sum
 def softmax_twosum(x, axis=-1):
     """Softmax of the shifted logits, with the rounding error of the shift put back.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: probabilities: the shape of `x`, its floating-point dtype. In float64 within 4.5 ulp
+    (measured, with the classes in consecutive places: NumPy adds them up one by one otherwise, and
+    a long sum may cost tens of ulp). A logit of -inf gives 0; +inf or nan in a row, or a row of
+    -inf, gives nan in the whole row; one class gives 1.
 
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype. In float64 within 4.5 ulp
-        (measured, with the classes in consecutive places: NumPy adds them up one by one
-        otherwise, and a long sum may cost tens of ulp). A logit of -inf gives 0; +inf or nan in a
-        row, or a row of -inf, gives nan in the whole row; one class gives 1.
+    Parameters and errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Knuth 1969 (TwoSum); chapter ``accuracy``.
+    Source: Knuth 1969 (TwoSum); chapter ``accuracy``.
     """
     x, axis, xp = as_logits(x, axis)
     z, t, at_max = shift_with_error(x, axis, xp)
@@ -47,28 +32,13 @@ def softmax_twosum(x, axis=-1):
 def log_softmax_twosum(x, axis=-1):
     """Log-softmax without the largest terms in the sum, and with the error of the shift put back.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities: the shape of `x`, its floating-point dtype, never positive; in
+    float64 within 4.5 ulp (measured, as `softmax_twosum`). -inf gives -inf; +inf or nan in a row,
+    or a row of -inf, gives nan in the whole row; one class gives 0.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype, never positive; in float64
-        within 4.5 ulp (measured, as `softmax_twosum`). -inf gives -inf; +inf or nan in a row, or
-        a row of -inf, gives nan in the whole row; one class gives 0.
+    Parameters and errors: see `softmax_shifted`.
 
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
-
-    References
-    ----------
-    Knuth 1969 (TwoSum); chapter ``accuracy``.
+    Source: Knuth 1969 (TwoSum); chapter ``accuracy``.
     """
     x, axis, xp = as_logits(x, axis)
     z, t, at_max = shift_with_error(x, axis, xp)
@@ -79,26 +49,11 @@ def log_softmax_twosum(x, axis=-1):
 def logsumexp_twosum(x, axis=-1, keepdims=False):
     """Log-sum-exp without the largest terms in the sum, and with the error of the shift put back.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
-    keepdims : bool
-        Keep the reduced axes with length one.
+    Returns: `x` without the class axes, its floating-point dtype. Where the result nearly cancels
+    to zero its digits are lost, as in every form that computes ``m + ...`` in one format. +inf
+    gives +inf, a row of -inf gives -inf, nan gives nan.
 
-    Returns
-    -------
-    array
-        `x` without the class axes, its floating-point dtype. Where the result nearly cancels to
-        zero its digits are lost, as in every form that computes ``m + ...`` in one format.
-        +inf gives +inf, a row of -inf gives -inf, nan gives nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters: see `logsumexp_shifted`. Errors: see `softmax_shifted`.
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
@@ -112,27 +67,11 @@ def logsumexp_twosum(x, axis=-1, keepdims=False):
 def cross_entropy_twosum(x, labels, axis=-1):
     """Cross-entropy from `log_softmax_twosum`: -log p[label].
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: one loss per sample, in nats, never negative: the shape of `labels`, the floating-
+    point dtype of `x`. inf where the label's logit is -inf and another is finite; nan where a row
+    holds nan or +inf, or only -inf; 0 for one class; empty for no samples.
 
-    Returns
-    -------
-    array
-        One loss per sample, in nats, never negative: the shape of `labels`, the floating-point
-        dtype of `x`. inf where the label's logit is -inf and another is finite; nan where a row
-        holds nan or +inf, or only -inf; 0 for one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax_twosum(x, axis), labels, axis)
@@ -141,28 +80,12 @@ def cross_entropy_twosum(x, labels, axis=-1):
 def cross_entropy_gradient_twosum(x, labels, axis=-1):
     """Gradient of the cross-entropy: p - y, at a likely label minus the sum of the others.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: the gradient of each sample's own loss: shape and floating-point dtype of `x`. Where
+    the probability of the label is above 1/2, its entry is minus the sum of the other entries,
+    which does not cancel; elsewhere it is ``p - 1``. nan where `softmax_twosum` is nan; 0 for one
+    class; empty for no samples.
 
-    Returns
-    -------
-    array
-        The gradient of each sample's own loss: shape and floating-point dtype of `x`. Where the
-        probability of the label is above 1/2, its entry is minus the sum of the other entries,
-        which does not cancel; elsewhere it is ``p - 1``. nan where `softmax_twosum` is nan; 0 for
-        one class; empty for no samples.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     xp = array_namespace(x)

@@ -18,24 +18,11 @@ from .twosum import (
 def softmax_wider(x, axis=-1):
     """Softmax computed in float64 inside, and rounded once to the dtype of the logits.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: probabilities: the shape of `x`, its floating-point dtype; in float32 and shorter
+    formats within 0.5001 ulp (measured). float64 has no wider format here: it gets
+    `softmax_twosum`. Special values as there.
 
-    Returns
-    -------
-    array
-        Probabilities: the shape of `x`, its floating-point dtype; in float32 and shorter formats
-        within 0.5001 ulp (measured). float64 has no wider format here: it gets `softmax_twosum`.
-        Special values as there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters and errors: see `softmax_shifted`.
     """
     x, axis, xp = as_logits(x, axis)
     p = softmax_twosum(xp.astype(x, xp.float64), axis)
@@ -45,24 +32,11 @@ def softmax_wider(x, axis=-1):
 def log_softmax_wider(x, axis=-1):
     """Log-softmax computed in float64 inside, and rounded once to the dtype of the logits.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: log-probabilities: the shape of `x`, its floating-point dtype; in float32 and shorter
+    formats within 0.502 ulp (measured). float64 gets `log_softmax_twosum`. Special values as
+    there.
 
-    Returns
-    -------
-    array
-        Log-probabilities: the shape of `x`, its floating-point dtype; in float32 and shorter
-        formats within 0.502 ulp (measured). float64 gets `log_softmax_twosum`. Special values as
-        there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters and errors: see `softmax_shifted`.
     """
     x, axis, xp = as_logits(x, axis)
     if x.dtype == xp.float64:
@@ -79,26 +53,11 @@ def log_softmax_wider(x, axis=-1):
 def logsumexp_wider(x, axis=-1, keepdims=False):
     """Log-sum-exp computed in float64 inside, and rounded once to the dtype of the logits.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Integers and booleans are promoted to the default float.
-    axis : int, tuple of int or None
-        The class axis or axes.
-    keepdims : bool
-        Keep the reduced axes with length one.
+    Returns: `x` without the class axes, its floating-point dtype; nearly always correctly rounded,
+    unless the result nearly cancels to zero. float64 gets `logsumexp_twosum`. Special values as
+    there.
 
-    Returns
-    -------
-    array
-        `x` without the class axes, its floating-point dtype; nearly always correctly rounded,
-        unless the result nearly cancels to zero. float64 gets `logsumexp_twosum`. Special values
-        as there.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters: see `logsumexp_shifted`. Errors: see `softmax_shifted`.
     """
     x, axis, xp = as_logits(x, axis)
     lse = logsumexp_twosum(xp.astype(x, xp.float64), axis, keepdims)
@@ -108,26 +67,10 @@ def logsumexp_wider(x, axis=-1, keepdims=False):
 def cross_entropy_wider(x, labels, axis=-1):
     """Cross-entropy computed in float64 inside, and rounded once to the dtype of the logits.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: one loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
+    Special values as in `cross_entropy_twosum`, which float64 gets.
 
-    Returns
-    -------
-    array
-        One loss per sample, in nats: the shape of `labels`, the floating-point dtype of `x`.
-        Special values as in `cross_entropy_twosum`, which float64 gets.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax_wider(x, axis), labels, axis)
@@ -136,26 +79,10 @@ def cross_entropy_wider(x, labels, axis=-1):
 def cross_entropy_gradient_wider(x, labels, axis=-1):
     """Gradient of the cross-entropy in float64 inside, rounded once to the dtype of the logits.
 
-    Parameters
-    ----------
-    x : array_like
-        Logits of one sample or of many. Integers and booleans are promoted to the default float.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
+    Returns: the gradient of each sample's own loss: shape and floating-point dtype of `x`. Special
+    values as in `cross_entropy_gradient_twosum`, which float64 gets.
 
-    Returns
-    -------
-    array
-        The gradient of each sample's own loss: shape and floating-point dtype of `x`. Special
-        values as in `cross_entropy_gradient_twosum`, which float64 gets.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, `axis` is not one existing axis, or `labels` is not made of integers
-        in ``0 .. n-1`` of the right shape.
+    Parameters and errors: see `cross_entropy_shifted`.
     """
     x, _, xp = as_logits(x, axis)
     gradient = cross_entropy_gradient_twosum(xp.astype(x, xp.float64), labels, axis)

@@ -13,23 +13,15 @@ from .exact import logsumexp_exact, softmax_exact
 def condition_number_logsumexp(x, axis=-1):
     """Condition number of log-sum-exp: its largest relative change if each logit is rounded.
 
+    Returns: ``sum(p |x|) / |lse(x)|``, `x` without the class axes; large where the log-sum-exp is
+    close to 0. nan in a row with a logit that is infinite or nan.
+
+    Other parameters and errors: see `softmax_shifted`.
+
     Parameters
     ----------
     x : array_like, any shape
         Logits. Each may change by its own relative amount, of one size for all.
-    axis : int, tuple of int or None
-        The class axis or axes.
-
-    Returns
-    -------
-    numpy.ndarray of float64
-        ``sum(p |x|) / |lse(x)|``, `x` without the class axes; large where the log-sum-exp is
-        close to 0. nan in a row with a logit that is infinite or nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
 
     Notes
     -----
@@ -45,23 +37,10 @@ def condition_number_logsumexp(x, axis=-1):
 def condition_number_softmax(x, axis=-1):
     """Condition number of each probability: its largest relative change if each logit is rounded.
 
-    Parameters
-    ----------
-    x : array_like, any shape
-        Logits. Each may change by its own relative amount, of one size for all.
-    axis : int, tuple of int or None
-        The class axis or axes.
+    Returns: the sum of ``p_j (|x_i| + |x_j|)`` over the other classes j; at most ``2 max |x|``,
+    and 0 for one class. nan in a row with a logit that is infinite or nan.
 
-    Returns
-    -------
-    numpy.ndarray of float64, shape of x
-        The sum of ``p_j (|x_i| + |x_j|)`` over the other classes j; at most ``2 max |x|``, and
-        0 for one class. nan in a row with a logit that is infinite or nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`: not real, no such axis, no classes.
+    Parameters: see `condition_number_logsumexp`. Errors: see `softmax_shifted`.
 
     Notes
     -----
@@ -109,21 +88,13 @@ def sum_sequential(x):
 def sum_pairwise(x):
     """Sum along the last axis by halves, each partial sum rounded to the format of x.
 
-    Parameters
-    ----------
-    x : array_like, shape (..., n)
-        Numbers; integers and booleans are promoted to the default float.
+    Parameters and errors: see `sum_sequential`.
 
     Returns
     -------
     array, shape (..., 1)
         The dtype of `x`. The axis is kept, so that the sum can divide the row; a scalar is its
         own sum. Infinities and nan as in any sum.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `x` is not real, or its last axis is empty.
 
     Notes
     -----

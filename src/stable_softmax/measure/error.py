@@ -68,15 +68,10 @@ def relative_error(computed, reference):
 def absolute_error(computed, reference):
     """Absolute error ``|computed - reference|``.
 
-    Parameters
-    ----------
-    computed, reference : array_like
-        Broadcast against each other.
+    Returns: 0 where both are equal (also infinities and two nans); a nan against a number gives
+    nan.
 
-    Returns
-    -------
-    numpy.ndarray of float64
-        0 where both are equal (also infinities and two nans); a nan against a number gives nan.
+    Parameters: see `relative_error`.
     """
     computed, reference = as_float64(computed), as_float64(reference)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -141,14 +136,12 @@ def central_difference(f, x, step):
 def softmax_bound_naive(n):
     """First-order bound on the relative error of `softmax_naive`, in units of u: n + 3.
 
+    Source: Blanchard, Higham & Higham 2021: ``n + 3`` (norm-wise, for a sequential sum).
+
     Parameters
     ----------
     n : int or array of int
         Number of classes.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021: ``n + 3`` (norm-wise, for a sequential sum).
     """
     return np.asarray(n) + 3
 
@@ -156,16 +149,14 @@ def softmax_bound_naive(n):
 def softmax_bound_shifted(n, spread):
     """First-order bound on the relative error of `softmax_shifted`, in units of u.
 
+    Other parameters: see `softmax_bound_naive`.
+
+    Source: Blanchard, Higham & Higham 2021: ``n + 2 + 2 (max x - min x)``.
+
     Parameters
     ----------
-    n : int or array of int
-        Number of classes.
     spread : float or array
         ``max(x) - min(x)``.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021: ``n + 2 + 2 (max x - min x)``.
     """
     return np.asarray(n) + 2 + 2 * np.asarray(spread)
 
@@ -173,18 +164,16 @@ def softmax_bound_shifted(n, spread):
 def softmax_bound_division_free(n, lse, deviation):
     """First-order bound on the relative error of `softmax_from_logsumexp`, in units of u.
 
+    Other parameters: see `softmax_bound_naive`.
+
+    Source: Blanchard, Higham & Higham 2021: ``|lse| + max |x - lse| + n + 2``.
+
     Parameters
     ----------
-    n : int or array of int
-        Number of classes.
     lse : float or array
         The log-sum-exp of the logits.
     deviation : float or array
         ``max |x - lse|``.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021: ``|lse| + max |x - lse| + n + 2``.
     """
     return np.abs(lse) + np.asarray(deviation) + np.asarray(n) + 2
 
@@ -192,16 +181,14 @@ def softmax_bound_division_free(n, lse, deviation):
 def logsumexp_bound_naive(n, lse):
     """First-order bound on the relative error of `logsumexp_naive`, in units of u.
 
+    Other parameters: see `softmax_bound_naive`.
+
+    Source: Blanchard, Higham & Higham 2021: ``1 + (n + 1) / |lse|``.
+
     Parameters
     ----------
-    n : int or array of int
-        Number of classes.
     lse : float or array
         The log-sum-exp of the logits.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021: ``1 + (n + 1) / |lse|``.
     """
     return 1 + (np.asarray(n) + 1) / np.abs(lse)
 
@@ -209,18 +196,16 @@ def logsumexp_bound_naive(n, lse):
 def logsumexp_bound_shifted(n, lse, minimum):
     """First-order bound on the relative error of `logsumexp_shifted`, in units of u.
 
+    Other parameters: see `softmax_bound_naive`.
+
+    Source: Blanchard, Higham & Higham 2021: ``1 + |lse + n - min x| / |lse|``.
+
     Parameters
     ----------
-    n : int or array of int
-        Number of classes.
     lse : float or array
         The log-sum-exp of the logits.
     minimum : float or array
         ``min(x)``.
-
-    References
-    ----------
-    Blanchard, Higham & Higham 2021: ``1 + |lse + n - min x| / |lse|``.
     """
     return 1 + np.abs(np.asarray(lse) + n - minimum) / np.abs(lse)
 

@@ -54,25 +54,19 @@ def exp_exact(x, dtype=None):
 def softmax_exact(x, axis=-1, dtype=None):
     """Softmax, correctly rounded.
 
+    Returns: -inf gives 0; +inf or nan in a row, or a row of -inf, gives nan in the whole row.
+
+    TypeError, ValueError: see `stable_softmax.arrays.as_logits`.
+
+    Other parameters: see `softmax_shifted`.
+
     Parameters
     ----------
     x : array_like, any shape
         Logits; each is taken as exactly the number it is.
-    axis : int, tuple of int or None
-        The class axis or axes.
     dtype : dtype, Format or str, optional
         The format of the result; default: that of `x`. float64 serves as the exact value for
         every shorter format.
-
-    Returns
-    -------
-    numpy.ndarray, shape of x
-        -inf gives 0; +inf or nan in a row, or a row of -inf, gives nan in the whole row.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`.
     """
     return _per_class(x, axis, dtype, _softmax_balls, if_infinite=0.0)
 
@@ -80,20 +74,14 @@ def softmax_exact(x, axis=-1, dtype=None):
 def log_softmax_exact(x, axis=-1, dtype=None):
     """Log-softmax, correctly rounded.
 
+    Returns: -inf gives -inf; +inf or nan in a row, or a row of -inf, gives nan in the whole row.
+
+    Errors: see `softmax_exact`.
+
     Parameters
     ----------
     x, axis, dtype
         As in `softmax_exact`.
-
-    Returns
-    -------
-    numpy.ndarray, shape of x
-        -inf gives -inf; +inf or nan in a row, or a row of -inf, gives nan in the whole row.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`.
     """
     return _per_class(x, axis, dtype, _log_softmax_balls, if_infinite=-math.inf)
 
@@ -101,20 +89,9 @@ def log_softmax_exact(x, axis=-1, dtype=None):
 def logsumexp_exact(x, axis=-1, dtype=None):
     """Log-sum-exp, correctly rounded, also where it nearly cancels to zero.
 
-    Parameters
-    ----------
-    x, axis, dtype
-        As in `softmax_exact`.
+    Returns: `x` without the class axes. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
 
-    Returns
-    -------
-    numpy.ndarray
-        `x` without the class axes. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.as_logits`.
+    Parameters: see `log_softmax_exact`. Errors: see `softmax_exact`.
     """
     x, axes, _ = as_logits(x, axis)
     kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
@@ -126,25 +103,20 @@ def logsumexp_exact(x, axis=-1, dtype=None):
 def cross_entropy_exact(x, labels, axis=-1, dtype=None):
     """Cross-entropy of logits and class indices, correctly rounded, one value per sample.
 
+    TypeError, ValueError: see `stable_softmax.arrays.check_labels`.
+
+    Other parameters: see `cross_entropy_shifted`.
+
     Parameters
     ----------
     x, dtype
         As in `softmax_exact`.
-    labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
-    axis : int
-        The class axis.
 
     Returns
     -------
     numpy.ndarray, shape of labels
         inf where the label's logit is -inf and another is finite; nan where a row holds +inf or
         nan, or only -inf.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.check_labels`.
     """
     x, _, _ = as_logits(x, axis)
     labels = np.asarray(check_labels(labels, x, axis))
@@ -157,20 +129,14 @@ def cross_entropy_exact(x, labels, axis=-1, dtype=None):
 def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
     """Gradient of the cross-entropy with respect to the logits, correctly rounded.
 
+    Returns: p at the other classes, minus their sum at the label; nan as in `softmax_exact`.
+
+    Errors: see `cross_entropy_exact`.
+
     Parameters
     ----------
     x, labels, axis, dtype
         As in `cross_entropy_exact`.
-
-    Returns
-    -------
-    numpy.ndarray, shape of x
-        p at the other classes, minus their sum at the label; nan as in `softmax_exact`.
-
-    Raises
-    ------
-    TypeError, ValueError
-        See `stable_softmax.arrays.check_labels`.
     """
     x, _, _ = as_logits(x, axis)
     labels = np.asarray(check_labels(labels, x, axis))

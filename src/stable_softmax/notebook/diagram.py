@@ -11,10 +11,13 @@ from .display import COLORS, new_axes
 def draw_network(sizes, labels=None, *, ax=None):
     """Draw a network with every unit and every connection.
 
+    TypeError, ValueError: if a size is not a positive integer, or labels and sizes differ in
+    number.
+
+    Other parameters: see `initial_parameters`.
+
     Parameters
     ----------
-    sizes : sequence of int
-        The number of units of each layer, the inputs first: ``[10, 7, 5]``.
     labels : sequence of str, optional
         One name for each layer, written below it with the number of units.
         Default: "input", "hidden 1", ..., "logits".
@@ -25,11 +28,6 @@ def draw_network(sizes, labels=None, *, ax=None):
     -------
     Axes
         Without ticks. Above each pair of layers stand the numbers of weights and biases.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a size is not a positive integer, or labels and sizes differ in number.
     """
     sizes = check_sizes(sizes)
     labels = _default_labels(len(sizes)) if labels is None else list(labels)

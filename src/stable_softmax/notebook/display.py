@@ -163,14 +163,12 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
 def plot_values(x, y, *, label, role, ax):
     """Draw the values of a function; those that are inf or nan become crosses above the axes.
 
+    Other parameters: see `plot_error`.
+
     Parameters
     ----------
     x, y : array_like, shape (n,)
         Positions and values.
-    label : str
-        The name of the curve, shown by `label_lines`.
-    role : str
-        A key of `ROLE`.
     ax : Axes
         Where to draw.
 
