@@ -102,7 +102,7 @@ clean: ## remove all that is generated but marks, the environments included
 	mkdir -p .venv/var # for the settings of IPython
 	sed '/^-e/d' requirements.txt >.venv-classroom/constraints.txt
 	.venv-classroom/bin/python -m pip install --disable-pip-version-check \
-		-c .venv-classroom/constraints.txt -e . -r src/classroom/requirements.txt
+		-c .venv-classroom/constraints.txt -e '.[book]' -r src/classroom/requirements.txt
 	touch $@
 
 # What the gates of the site need besides: the checkers of accessibility and of HTML.
