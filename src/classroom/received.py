@@ -1,6 +1,7 @@
 """What is kept of what a kernel sends. It may be forged, and as long as the student likes.
 
-Everything from a kernel passes here: messages, outputs of cells, answers of functions.
+The sockets are those of `bounded_context`; outputs of cells pass `keep`, answers of functions
+`read_answer`.
 """
 
 import base64

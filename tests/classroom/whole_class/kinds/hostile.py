@@ -56,7 +56,7 @@ if len(os.listdir(os.path.dirname(mine))) > 1:
 for pid in glob.glob("/proc/[0-9]*"):
     try:
         words = open(pid + "/cmdline").read()
-        if "classroom" in words or "pytest" in words:
+        if "-m\0classroom" in words or "pytest" in words:
             say("process", words)
         if "HERE" in open(pid + "/environ").read():
             say("environment", pid)
