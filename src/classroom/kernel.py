@@ -15,11 +15,11 @@ from pathlib import Path
 
 import psutil
 import zmq
-from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client import KernelManager
 from nbformat import v4
 
 from . import travel
-from .received import bounded_context, keep, read_answer
+from .received import bounded_client, keep, read_answer
 from .sandbox import OTHER_USER, Limits, check_command, live_with_parent, sandbox
 
 
@@ -96,7 +96,7 @@ class Kernel:
     def _connect(self, sockets, patience):
         if self.client:
             self._disconnect()
-        self.client = BlockingKernelClient(context=bounded_context())
+        self.client = bounded_client()
         self.client.load_connection_info(self.manager.get_connection_info(session=False))
         self.client.session.key = self.manager.session.key
         self.client.ip = sockets

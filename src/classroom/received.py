@@ -1,6 +1,6 @@
 """What is kept of what a kernel sends. It may be forged, and as long as the student likes.
 
-The sockets are those of `bounded_context`; outputs of cells pass `keep`, answers of functions
+Messages come through `bounded_client`; outputs of cells pass `keep`, answers of functions
 `read_answer`.
 """
 
@@ -9,21 +9,34 @@ import json
 import re
 
 import zmq
+from jupyter_client import BlockingKernelClient
+from jupyter_client.session import Session
 
 from . import travel
 
 MESSAGE = 16 * 2**20  # bytes of a message from a kernel; a longer one ends the connection
+HEAD = 64 * 2**10  # bytes of each part before the content: what, when, in answer to what
 WAITING = 20  # messages of a channel that wait in the grader's memory
 TEXT = 20_000  # characters of output that are kept of a cell
 IMAGE = 2_000_000
 
 
-def bounded_context():
-    """Return what makes sockets that take no more than the limits."""
+class BoundedSession(Session):
+    """Reads messages, and refuses those with a long head, which it would take seconds to read."""
+
+    def deserialize(self, msg_list, content=True, copy=True):
+        """Return a message; raises ValueError if it is none."""
+        if any(len(part) > HEAD for part in msg_list[1:4]):
+            raise ValueError(f"the head of a message has more than {HEAD} bytes")
+        return super().deserialize(msg_list, content, copy)
+
+
+def bounded_client():
+    """Return a client of a kernel that takes no more than the limits."""
     context = zmq.Context()
     for option, value in {zmq.MAXMSGSIZE: MESSAGE, zmq.RCVHWM: WAITING, zmq.LINGER: 0}.items():
         context.setsockopt(option, value)
-    return context
+    return BlockingKernelClient(context=context, session=BoundedSession())
 
 
 def read_answer(reply):

@@ -6,9 +6,10 @@ import json
 import nbformat
 import pytest
 import zmq
+from jupyter_client.session import Session
 from nbformat import v4
 
-from classroom.received import IMAGE, MESSAGE, TEXT, bounded_context, keep, read_answer
+from classroom.received import HEAD, IMAGE, MESSAGE, TEXT, bounded_client, keep, read_answer
 
 
 def kept(*outputs):
@@ -96,11 +97,25 @@ def test_a_reply_that_is_no_answer_is_refused(sent):
         read_answer(sent)
 
 
-def test_sockets_for_kernels_take_no_long_messages():
-    context = bounded_context()
-    try:
-        with context.socket(zmq.DEALER) as socket:
-            assert socket.getsockopt(zmq.MAXMSGSIZE) == MESSAGE
-            assert socket.getsockopt(zmq.RCVHWM) == 20
-    finally:
-        context.destroy(linger=0)
+@pytest.fixture
+def client():
+    client = bounded_client()
+    yield client
+    client.context.destroy(linger=0)
+
+
+def test_sockets_for_kernels_take_no_long_messages(client):
+    with client.context.socket(zmq.DEALER) as socket:
+        assert socket.getsockopt(zmq.MAXMSGSIZE) == MESSAGE
+        assert socket.getsockopt(zmq.RCVHWM) == 20
+
+
+@pytest.mark.parametrize("part", [0, 1, 2])
+def test_a_message_with_a_long_head_is_refused_unread(part, client):
+    kernel = Session(key=client.session.key)
+    message = kernel.msg("stream", {"name": "stdout", "text": "x" * (HEAD + 1)})
+    _, signature, *parts = kernel.serialize(message)
+    assert client.session.deserialize([signature, *parts])["content"] == message["content"]
+    parts[part] = b"[" + b"[]," * HEAD + b"1]"
+    with pytest.raises(ValueError, match="the head of a message has more than 65536 bytes"):
+        client.session.deserialize([kernel.sign(parts), *parts])
