@@ -21,22 +21,24 @@ from nbgrader.utils import is_grade, is_solution
 from sqlalchemy.exc import SAWarning
 from traitlets.config import Config
 
-from .collect import assemble, is_named
-from .kernel import live_with_parent
 from .marking import Judge, markdown_to_html
+from .notebooks import assemble, is_named
+from .sandbox import live_with_parent
 
-ROOT = Path(__file__).parents[2]
 PHONE = """<meta name="viewport" content="width=device-width">
 <style>.rendered_html { overflow-x: auto } .rendered_html img { max-width: 100% }</style>"""
 # a child that inherits all imports starts at once
 PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
 SECRETS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", flags=re.S)
 
-warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
-# the templates beside this file
-os.environ["JUPYTER_PATH"] = str(Path(__file__).parent)
-# nbgrader calls alembic by its name
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+def nbgraders_variables():
+    """Return what nbgrader and Jupyter have to find in the environment of their process."""
+    programs = Path(sys.executable).parent  # nbgrader calls alembic by its name
+    return {
+        "JUPYTER_PATH": str(Path(__file__).parent),  # the templates beside this file
+        "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)]),
+    }
 
 
 class Refused(Exception):
@@ -103,17 +105,19 @@ class Course:
         ------
         Refused
             With nbgrader's reason, if it does not accept the source.
+        Failed
+            If it took too long.
         """
         text, made = nbformat.writes(self.source), self.folder / "made.ipynb"
         if made.exists() and made.read_text(encoding="utf-8") == text:
             return
         self.notebook.parent.mkdir(parents=True, exist_ok=True)
         self.notebook.write_text(text, encoding="utf-8")
-        done = self.api().generate_assignment(self.name, force=True)
-        if not done["success"]:
+        failure = self._try_apart("Generating the assignment", "generate_assignment")
+        if failure:
             hint = "If questions have changed since the first marks: OUT=another folder."
             hint = f" {hint}" if made.exists() else ""
-            raise Refused(f"nbgrader does not accept the assignment: {reason(done)}.{hint}")
+            raise Refused(f"nbgrader does not accept the assignment: {failure}.{hint}")
         made.write_text(text, encoding="utf-8")
 
     def released(self):
@@ -133,7 +137,7 @@ class Course:
         student : str
             A name that is a name for files as well.
         notebook : nbformat.NotebookNode
-            As `collect.assemble` returns it.
+            As `notebooks.assemble` returns it.
 
         Raises
         ------
@@ -145,41 +149,51 @@ class Course:
         nbformat.write(notebook, handed_in)
         # fresh inputs for each notebook, the same whenever the same notebook is marked again
         self.config.Judge.seed = int(self.digest(notebook)[:8], base=16)
-        self._apart("autograde", student, "Marking")
+        self._apart("Marking", "autograde", student)
 
     def feedback(self, student, note):
         """Return the page with a note, the student's notebook, marks and comments.
 
         It loads nothing, and fits a phone.
         """
-        self._apart("generate_feedback", student, "Writing the feedback")
+        self._apart("Writing the feedback", "generate_feedback", student)
         path = self.folder / "feedback" / student / self.name / f"{self.name}.html"
         page = path.read_text(encoding="utf-8")
         page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
         note = f'<p class="container">{html.escape(note)}</p>'
         return page.replace("<body>", f"<body>\n{note}", 1)
 
-    def _apart(self, task, student, doing):
-        """Let nbgrader do something in a process that can fail and be ended."""
+    def _apart(self, doing, task, *arguments):
+        """Let nbgrader do something in a process of its own, or raise Failed."""
+        failure = self._try_apart(doing, task, *arguments)
+        if failure:
+            raise Failed(f"{doing} failed: {failure}.")
+
+    def _try_apart(self, doing, task, *arguments):
+        """Let nbgrader do something in a process that can fail and be ended; return why it failed.
+
+        nbgrader changes the directory, and needs variables and filters of warnings: they change in
+        that process only.
+        """
         receive, send = PROCESSES.Pipe(duplex=False)
-        process = PROCESSES.Process(target=self._work, args=(task, student, send))
+        process = PROCESSES.Process(target=self._work, args=(task, arguments, send))
         process.start()
         send.close()
         try:
             if not receive.poll(self.seconds):
                 raise Failed(f"{doing} took more than {self.seconds:g} s.")
-            failure = receive.recv()
+            return receive.recv()
         except EOFError:
-            failure = "its process ended"
+            return "its process ended"
         finally:
             process.kill()
             process.join()
-        if failure:
-            raise Failed(f"{doing} failed: {failure}.")
 
-    def _work(self, task, student, send):
+    def _work(self, task, arguments, send):
         live_with_parent()
-        done = getattr(self.api(), task)(self.name, student, force=True)
+        os.environ |= nbgraders_variables()
+        warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
+        done = getattr(self.api(), task)(self.name, *arguments, force=True)
         send.send("" if done["success"] else reason(done))
 
     def question(self, name):

@@ -1,134 +1,30 @@
 """A Jupyter kernel for other people's code: in a sandbox, with limits, ended when it breaks one."""
 
 import base64
-import ctypes
 import json
 import os
-import platform
 import queue
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from inspect import getsource
 from pathlib import Path
 
 import psutil
 import zmq
-from jupyter_client import BlockingKernelClient, KernelManager
+from jupyter_client import KernelManager
 from nbformat import v4
 
 from . import travel
-
-OTHER_USER = 61234  # nobody's number: what the code runs as when a teacher is root
-TEXT = 20_000  # characters of output that are kept of a cell
-IMAGE = 2_000_000
-MESSAGE = 16 * 2**20  # bytes of a message from a kernel; a longer one ends the connection
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What the code of one student may use.
-
-    Parameters
-    ----------
-    cell : float
-        Seconds for a cell or one call of a function; a notebook may take twelve times that.
-    memory, files : int
-        Bytes in memory, and of files (which are in memory as well), of all processes together.
-    processes : int
-        Processes and threads.
-    """
-
-    cell: float = 10
-    memory: int = 2 * 2**30
-    files: int = 64 * 2**20
-    processes: int = 64
-
-    @property
-    def notebook(self):
-        """Seconds for all of a notebook."""
-        return 12 * self.cell
-
-
-def live_with_parent():
-    """End this process when its parent ends, and drop the keys that its session keeps for it."""
-    if sys.platform == "linux":
-        system = ctypes.CDLL(None)
-        system.prctl(1, signal.SIGKILL)
-        join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
-        if join_session_keyring:
-            system.syscall(join_session_keyring, 1, None)
+from .received import bounded_client, keep, read_answer
+from .sandbox import OTHER_USER, Limits, check_command, live_with_parent, sandbox
 
 
 class Stopped(Exception):
     """The kernel is gone; the message says why, as part of a sentence."""
-
-
-def sandbox(folder, command, limits):
-    """Return the command that runs another one in a sandbox.
-
-    Inside there are Python, the package of this book and a small ``/tmp`` in memory; no network, no
-    other files and processes, no rights, nothing on the disk to write to. For root, who would keep
-    the rights of root towards the limits, the code runs as another user.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        What can be read besides.
-    command : list of str
-    limits : Limits
-
-    Returns
-    -------
-    list of str
-    """
-    root = os.geteuid() == 0
-    package = Path(__file__).parents[1]
-    shown = ["/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/localtime", "/etc/ld.so.cache"]
-    shown += [sys.base_prefix, sys.prefix, str(package)]
-    variables = {
-        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
-        "HOME": "/tmp",
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",  # the same notebook, the same marks
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MPLBACKEND": "agg",
-    }
-    argv = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    argv += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    argv += ["--unshare-cgroup-try"]
-    if root:  # no user namespace here, in which nobody could become another user
-        argv += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    else:
-        argv += ["--unshare-user", "--disable-userns"]
-    argv += ["--proc", "/proc", "--dev", "/dev"]
-    for path in ("/tmp", "/dev/shm"):
-        argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", path]
-    shown.append(str(folder))
-    parents = {str(parent) for path in shown for parent in Path(path).parents}
-    for path in sorted(parents):  # another user than root may enter them
-        argv += ["--perms", "0755", "--dir", path]
-    for path in shown:
-        argv += ["--ro-bind-try", path, path]
-    argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in variables.items():
-        argv += ["--setenv", name, value]
-    if root:  # become the other user, and then take user namespaces from it as well
-        user = f"{OTHER_USER}"
-        argv += ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
-        argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
-        argv += ["--die-with-parent", "--dev-bind", "/", "/"]
-    ceilings = {"as": 2 * limits.memory, "cpu": int(limits.notebook) + 30, "core": 0}
-    ceilings |= {"fsize": limits.files, "nproc": limits.processes, "nofile": 256}
-    return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
 
 
 class SandboxedManager(KernelManager):
@@ -200,10 +96,7 @@ class Kernel:
     def _connect(self, sockets, patience):
         if self.client:
             self._disconnect()
-        context = zmq.Context()
-        for option, value in {zmq.MAXMSGSIZE: MESSAGE, zmq.RCVHWM: 20, zmq.LINGER: 0}.items():
-            context.setsockopt(option, value)  # what a kernel sends waits in the grader's memory
-        self.client = BlockingKernelClient(context=context)
+        self.client = bounded_client()
         self.client.load_connection_info(self.manager.get_connection_info(session=False))
         self.client.session.key = self.manager.session.key
         self.client.ip = sockets
@@ -287,17 +180,9 @@ class Kernel:
         )
         _, reply = self._execute(code, {"reply": "_reply"})
         try:
-            text = reply["user_expressions"]["reply"]["data"]["text/plain"]
-            found = json.loads(base64.b64decode(text.strip("'")))
-            found["arguments"] = travel.unpack(found["arguments"])
-            if "error" in found:
-                found["error"] = [str(part) for part in found["error"]][:2]
-            else:
-                found["result"] = travel.unpack(found["result"])
-            found["warnings"] = [str(text) for text in found["warnings"]]
-        except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
-            raise Stopped("the kernel sent no answer that can be read") from error
-        return found
+            return read_answer(reply)
+        except ValueError as error:
+            raise Stopped(f"the kernel sent {error}") from error
 
     def _answers(self):
         """Ask the kernel whether it is there, and wait for answers on both its channels."""
@@ -385,51 +270,11 @@ class Kernel:
             raise Stopped(f"it started more than {self.limits.processes} processes")
 
 
-def keep(outputs, output, size):
-    """Append an output, text or image, if it is not too much; return the size of all.
-
-    What a kernel sends may be forged: nothing in an output can become HTML later.
-    """
-    if output.output_type == "stream":
-        output.name = "stderr" if output.name == "stderr" else "stdout"
-        text = str(output.text)
-        output.text = text[: max(0, TEXT - size)]
-        length = len(output.text)
-        if 0 < length < len(text):
-            output.text += "\n… more was printed"
-            length = TEXT
-    elif output.output_type == "error":
-        output.traceback = [str(line)[:2000] for line in output.traceback][-8:]
-        output.ename, output.evalue = str(output.ename)[:100], str(output.evalue)[:2000]
-        length = sum(map(len, output.traceback)) if size < TEXT else 0
-    else:
-        data = {k: v for k, v in output.data.items() if k in {"text/plain", "image/png"}}
-        picture = str(data.pop("image/png", ""))
-        if len(picture) <= IMAGE and size < TEXT and re.fullmatch(r"[A-Za-z0-9+/=\s]+", picture):
-            data["image/png"] = picture
-        data["text/plain"] = str(data.get("text/plain", ""))[: max(0, TEXT - size)]
-        output.data, output.metadata = data, {}
-        length = len(data["text/plain"]) + len(data.get("image/png", "")) // 100
-    if length:
-        last = outputs[-1] if outputs else None
-        if output.output_type == "stream" and last and last.get("name") == output.name:
-            last.text += output.text
-        else:
-            outputs.append(output)
-    return size + length
-
-
 def check_sandbox():
     """Return None if the sandbox works here, and otherwise the reason why not."""
-    if sys.platform != "linux":
-        return "it needs Linux"
-    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
-    if missing:
-        return f"{' and '.join(missing)} not found"
-    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
-        tried = subprocess.run(sandbox(Path(folder), ["true"], Limits()), capture_output=True)
-    if tried.returncode:
-        return tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
+    reason = check_command()
+    if reason:
+        return reason
     try:
         with Kernel(Limits()) as kernel:
             return None if kernel.run("print('works')") else "nothing comes out of it"

@@ -28,7 +28,8 @@ from nbgrader.preprocessors import NbGraderPreprocessor
 from nbgrader.utils import is_grade, is_solution
 from traitlets import Bool, Float, Integer, Unicode
 
-from .kernel import Kernel, Limits, Stopped
+from .kernel import Kernel, Stopped
+from .sandbox import Limits
 
 FORMULA_ATTRIBUTES = {
     *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle"),

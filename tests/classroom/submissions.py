@@ -7,24 +7,20 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from classroom.collect import HandedIn
+from classroom.notebooks import notebook_of
+
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-classroom/bin/python"
 COMMAND = [str(PYTHON), "-m", "classroom"]
 NAME = "temperature"
-RELEASE = """
-import sys
-from pathlib import Path
-
-from classroom.course import Course
-
-Course(Path(sys.argv[1]), Path(sys.argv[2])).generate()
-"""
 
 GOOD_1 = """
 def softmax_at(x, T):
@@ -76,13 +72,19 @@ def run(*arguments, **options):
     return subprocess.run([*COMMAND, *map(str, arguments)], **options)
 
 
+def program(name, *arguments, **options):
+    """Run a module of tests/classroom/programs in the environment of the classroom."""
+    command = [str(PYTHON), "-m", f"tests.classroom.programs.{name}", *map(str, arguments)]
+    given = {"capture_output": True, "encoding": "utf-8", "timeout": 300, "cwd": ROOT}
+    return subprocess.run(command, **given | options)
+
+
 def generate(folder):
     """Make the notebook for students where `grade --to folder` looks for it, and return it."""
     work = folder / "nbgrader"
     work.mkdir(parents=True)
     source = ROOT / f"book/assignments/{NAME}.md"
-    command = [str(PYTHON), "-c", RELEASE, str(source), str(work)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    program("generate", source, work).check_returncode()
     return json.loads((work / f"release/{NAME}/{NAME}.ipynb").read_text())
 
 
@@ -103,6 +105,15 @@ def filled(released, q1=GOOD_1, q2=GOOD_2, q3=GOOD_3):
         if answer is not None:
             cell(notebook, part)["source"] = answer
     return notebook
+
+
+def copied(notebook):
+    notebook["cells"].insert(place(notebook, "q1"), copy.deepcopy(cell(notebook, "q1")))
+    notebook["cells"][place_of_first(notebook)]["source"] = "# a first try"
+
+
+def place_of_first(notebook):
+    return next(i for i, c in enumerate(notebook["cells"]) if c.get("id") == "temperature-q1")
 
 
 def code(source, **other):
@@ -134,6 +145,32 @@ def write(folder, files):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
+
+
+def handed_in(**files):
+    """Return what a student has handed in: x_ipynb is x.ipynb."""
+    files = {name.replace("_", "."): data for name, data in files.items()}
+    return HandedIn("Ada", files={name: lambda data=data: data for name, data in files.items()})
+
+
+def sources(notebook):
+    """Return the cells by their names; those that were added have none of the assignment's."""
+    return {c.id.removeprefix("temperature-"): c.source for c in notebook.cells}
+
+
+def marked_as(notebook, master):
+    """Return what is marked of a notebook, a dict as in its file."""
+    return notebook_of(handed_in(x_ipynb=packed(notebook)), master)
+
+
+def within(seconds):
+    """Return a function that fails if that much time has passed."""
+    end = time.monotonic() + seconds
+
+    def check():
+        assert time.monotonic() < end, f"this took more than {seconds} s"
+
+    return check
 
 
 def tree(folder):

@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from tests.classroom.submissions import NAME, generate, left_over, missing, run, table, tree
-from tests.classroom.whole_class.kinds import GROUPS, Place
+from tests.classroom.whole_class.kinds.groups import GROUPS
+from tests.classroom.whole_class.kinds.kind import Place
 
 
 def pytest_collection_modifyitems(config, items):

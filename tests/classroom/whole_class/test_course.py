@@ -1,6 +1,7 @@
 """Marking a class over days: interrupted, repeated, with marks by hand, for a platform."""
 
 import csv
+import json
 import os
 import re
 import shutil
@@ -16,10 +17,10 @@ from tests.classroom.submissions import (
     COMMAND,
     NAIVE_1,
     NAME,
-    PYTHON,
     filled,
     left_over,
     packed,
+    program,
     run,
     table,
     tree,
@@ -27,30 +28,11 @@ from tests.classroom.submissions import (
     zipped,
 )
 
-BY_HAND = """
-import sys
-
-from nbgrader.api import Gradebook
-
-with Gradebook(f"sqlite:///{sys.argv[1]}/nbgrader/gradebook.db") as gradebook:
-    notebook = gradebook.find_submission_notebook("temperature", "temperature", sys.argv[2])
-    [grade] = [grade for grade in notebook.grades if grade.name == "temperature-q3"]
-    [comment] = [c for c in notebook.comments if c.name == "temperature-q3"]
-    grade.manual_score, grade.needs_manual_grade = float(sys.argv[3]), False
-    comment.manual_comment = sys.argv[4]
-    gradebook.db.commit()
-"""
-
 
 def grade(handed_in, marks, *options, **environment):
     """Mark a folder quickly and return what the command printed."""
     given = {"env": os.environ | environment} if environment else {}
     return run("grade", NAME, handed_in, "--to", marks, "--seconds", 2, *options, **given)
-
-
-def mark_by_hand(marks, student, points, comment):
-    arguments = [str(marks), student, str(points), comment]
-    subprocess.run([str(PYTHON), "-c", BY_HAND, *arguments], check=True, timeout=60)
 
 
 def files_of(marks):
@@ -150,7 +132,7 @@ def test_a_mark_by_hand_is_in_table_and_page_and_outlives_new_marks(small, marke
     marks = small.parent / "by-hand"
     shutil.copytree(marked, marks)
     was = files_of(marks)
-    mark_by_hand(marks, "Zoe", 2.5, "Well said & <done>")
+    program("mark_by_hand", marks, "Zoe", 2.5, "Well said & <done>").check_returncode()
     assert grade(small, marks).returncode == 0
     row = table(marks / "marks.csv")["Zoe"]
     assert (row["q3 (3)"], row["total (10)"], row["note"]) == ("2.5", "9.5", "")
@@ -260,19 +242,9 @@ def test_marks_may_go_into_a_folder_beside_the_one_of_the_command(small, marked,
     assert (tmp_path / "out/marks.csv").read_bytes() == (marked / "marks.csv").read_bytes()
 
 
-ENVIRONMENT = """
-from classroom.kernel import Kernel, Limits
-
-with Kernel(Limits()) as kernel:
-    kernel.run("1")
-    found = [open(f"/proc/{process.pid}/environ").read() for process in kernel._processes()]
-assert len(found) > 1
-print(sum("SECRET" in text for text in found))
-"""
-
-
 def test_no_process_of_the_sandbox_knows_the_environment_of_the_teacher():
-    command = [str(PYTHON), "-c", ENVIRONMENT]
-    given = os.environ | {"SECRET": "token"}
-    made = subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
-    assert made.stdout == "0\n", made.stderr
+    made = program("sandboxed", input="1", env=os.environ | {"SECRET": "token"})
+    assert made.returncode == 0, made.stderr
+    environments = json.loads(made.stdout)["environments"]
+    assert len(environments) > 1
+    assert not any("SECRET" in text for text in environments)

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import jupytext
@@ -10,7 +9,7 @@ import nbclient
 import nbformat
 import pytest
 
-from tests.classroom.submissions import GOOD_1, GOOD_2, PYTHON, ROOT, filled, run
+from tests.classroom.submissions import GOOD_1, GOOD_2, ROOT, filled, program, run
 
 NAMES = ["smoothing", "streaming", "temperature"]
 MARKERS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", re.S)
@@ -107,24 +106,6 @@ VARIANTS = {  # what is replaced, by what, and what the refusal says
     "pointless": ('"points": 3, ', "", ""),
     "syntax": ("np.multiply(x, 2)  #", "np.multiply(x, 2  #", "SyntaxError"),
 }
-RELEASE = """
-import contextlib, io, json, sys
-from pathlib import Path
-
-from classroom import __main__ as classroom
-
-folder = classroom.ASSIGNMENTS = Path(sys.argv[1])
-said = {}
-for name in sys.argv[2:]:
-    errors = io.StringIO()
-    with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-        try:
-            code = classroom.main(["release", name, "--to", str(folder / "out"), "--seconds", "3"])
-        except Exception as error:
-            code = repr(error)
-    said[name] = code, errors.getvalue()
-print(json.dumps(said))
-"""
 
 
 @pytest.fixture(scope="module")
@@ -137,8 +118,7 @@ def refusals(tmp_path_factory):
         (folder / f"{name}.md").write_text(TINY.replace(old, new).replace("NAME", name))
 
     def release(names):
-        command = [str(PYTHON), "-c", RELEASE, str(folder), *names]
-        made = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=300)
+        made = program("release", folder, *names)
         assert made.returncode == 0, made.stderr
         return json.loads(made.stdout.splitlines()[-1])
 

@@ -5,7 +5,8 @@ import re
 import pytest
 from bs4 import BeautifulSoup
 
-from tests.classroom.whole_class.kinds import ANY, GROUPS, WAITS
+from tests.classroom.whole_class.kinds.groups import GROUPS
+from tests.classroom.whole_class.kinds.kind import ANY, WAITS
 
 KINDS = [(group, kind) for group, kinds in GROUPS.items() for kind in kinds]
 every_kind = pytest.mark.parametrize(

@@ -1,0 +1,183 @@
+"""Find a student's notebook among what was handed in, and put it back into the released form."""
+
+import json
+import re
+from collections import defaultdict
+from pathlib import PurePosixPath
+
+import nbformat
+
+from .collect import NOISE, Unmarkable, archive_files, printable
+
+TOGETHER = 100 * 2**20  # bytes of all files of a student
+MOST = 200  # files of a student, and of an archive among them
+CELLS = 2000  # of a notebook
+
+
+def notebook_of(handed_in, master):
+    """Return a student's notebook of an assignment, put back into the released form.
+
+    Parameters
+    ----------
+    handed_in : HandedIn
+    master : nbformat.NotebookNode
+        The assignment as it was released.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+
+    Raises
+    ------
+    Unmarkable
+        If there is no such notebook, or more than one.
+    """
+    found, reasons, size = {}, [], 0
+    blank = json.dumps(assemble(master, master), sort_keys=True)
+    waiting = [(name, read, True) for name, read in sorted(handed_in.files.items())[:MOST]]
+    while waiting:
+        name, read, outermost = waiting.pop(0)
+        last = PurePosixPath(name).name
+        try:
+            content = read()
+            size += len(content)
+            if size > TOGETHER:
+                raise Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
+            if content[:4] == b"PK\3\4" and outermost:  # an archive, but none in another
+                inner = [i for i in archive_files(last, content).items() if i[1]][:MOST]
+                waiting += [(n, r, False) for n, r in inner if not NOISE.search(n)]
+                continue
+            theirs = read_notebook(printable(last), content)
+            if not answers_in(theirs, master):
+                raise Unmarkable(f"{printable(last)} is no notebook of this assignment.")
+            notebook = assemble(theirs, master)
+            found.setdefault(json.dumps(notebook, sort_keys=True), (printable(last), notebook))
+        except Unmarkable as reason:
+            reasons.append(str(reason))
+            if size > TOGETHER:
+                break
+    if len(found) > 1:
+        found.pop(blank, None)  # the assignment as it was given out
+    if len(found) > 1:
+        names = " and ".join(sorted(name for name, _ in found.values()))
+        raise Unmarkable(f"There are {len(found)} different notebooks: {names}; keep one.")
+    if not found:
+        raise Unmarkable(" ".join(reasons[:5]) or "There is no file.")
+    return next(iter(found.values()))[1]
+
+
+def read_notebook(name, content):
+    """Return a notebook of any age, or say why it is none."""
+    try:
+        text = content.decode("utf-8-sig")
+        data = json.loads(text)
+    except (UnicodeDecodeError, ValueError, RecursionError):
+        if name.lower().endswith(".ipynb"):
+            raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+        raise Unmarkable(f"{name} is no notebook (.ipynb).") from None
+    if not isinstance(data, dict) or "nbformat" not in data:
+        raise Unmarkable(f"{name} is no notebook (.ipynb).")
+    try:
+        notebook = nbformat.from_dict(data)
+        if notebook.nbformat < 4:
+            notebook = nbformat.convert(notebook, 4)
+        for cell in notebook.cells:
+            source = cell["source"]
+            source = source if isinstance(source, str) else "".join(source)
+            cell.source = source.encode("utf-8", "replace").decode()  # half of a sign
+            cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
+            assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
+    except Exception:
+        raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+    if len(notebook.cells) > CELLS:
+        raise Unmarkable(f"{name} has more than {CELLS} cells.")
+    return notebook
+
+
+def grade_id(cell):
+    """Return the name of a cell of an assignment, or None for a cell that the student added."""
+    nbgrader = cell.metadata.get("nbgrader")
+    names = [nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None, cell.get("id")]
+    return next((name for name in names if isinstance(name, str)), None)
+
+
+def assemble(theirs, master):
+    """Return the assignment with a student's answers, and the cells that the student added.
+
+    Cells are known by their names, which stand in their metadata and, where a program has dropped
+    these, in their identifiers. Pieces of an answer that was split or copied are joined. Everything
+    but answers and added cells is taken from the assignment.
+
+    Parameters
+    ----------
+    theirs, master : nbformat.NotebookNode
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        With every cell of the assignment once, in its form, and no outputs.
+    """
+    named = named_cells(master)
+    pieces = defaultdict(list)
+    for cell in theirs.cells:
+        pieces[grade_id(cell)].append(cell)
+    cells, left, free = [], list(named), {cell.get("id") for cell in master.cells}
+    for cell in theirs.cells:
+        name = grade_id(cell)
+        if name in named:
+            if name in left:
+                place = left.index(name)
+                cells += [answered(named[n], pieces[n]) for n in left[: place + 1]]
+                left = left[place + 1 :]
+        elif cell.cell_type in {"code", "markdown"}:
+            plain = nbformat.from_dict({"cell_type": cell.cell_type, "metadata": {}})
+            plain.id = name if name in free else None
+            free.discard(name)
+            plain.source = cell.source
+            if cell.cell_type == "code":
+                plain.outputs, plain.execution_count = [], None
+            cells.append(plain)
+    cells += [answered(named[n], pieces[n]) for n in left]
+    for number, cell in enumerate(cells):
+        if cell.id is None:
+            cell.id = f"added-{number}"
+    return nbformat.from_dict({**master, "cells": cells})
+
+
+def answers_in(theirs, master):
+    """Return whether a notebook has any cell of the assignment."""
+    return not named_cells(master).keys().isdisjoint(map(grade_id, theirs.cells))
+
+
+def named_cells(master):
+    """Return the answers and tests of an assignment by their names."""
+    return {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if is_named(cell)}
+
+
+def is_named(cell):
+    """Return whether a cell of the assignment is an answer or a test."""
+    return "grade_id" in cell.metadata.get("nbgrader", {})
+
+
+def answered(cell, pieces):
+    """Return a cell of the assignment with the student's answer, if it is one."""
+    cell = nbformat.from_dict(cell)
+    if cell.metadata.nbgrader.solution:
+        written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
+        if written or not pieces:
+            cell.source = "\n".join(piece.source for piece in written)
+        pictures = [piece.attachments for piece in written if "attachments" in piece]
+        if pictures and cell.cell_type == "markdown":  # what was pasted into an answer
+            cell.attachments = {k: v for one in pictures for k, v in clean_pictures(one).items()}
+    return cell
+
+
+def clean_pictures(attachments):
+    """Return the pictures among what is attached to a cell."""
+    found = {}
+    for name, data in attachments.items() if isinstance(attachments, dict) else ():
+        for kind in ("image/png", "image/jpeg"):
+            text = data.get(kind) if isinstance(data, dict) else None
+            if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", text):
+                found[printable(str(name))] = {kind: text}
+    return found

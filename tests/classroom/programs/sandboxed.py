@@ -1,0 +1,19 @@
+"""Run a cell as a student's: python -m tests.classroom.programs.sandboxed <CELL
+
+Prints as JSON the cell's outputs, and the environment of each process of the sandbox as it is seen
+from outside.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from classroom.kernel import Kernel
+from classroom.sandbox import Limits
+
+if __name__ == "__main__":
+    with Kernel(Limits()) as kernel:
+        outputs = kernel.run(sys.stdin.read())
+        pids = [process.pid for process in kernel._processes()]
+        environments = [Path(f"/proc/{pid}/environ").read_text() for pid in pids]
+    print(json.dumps({"outputs": outputs, "environments": environments}))

@@ -1,0 +1,50 @@
+"""What the code of a student sees from inside of the sandbox."""
+
+import json
+
+import pytest
+
+from tests.classroom.submissions import ROOT, needs_marking, program
+
+SEARCH = f"""
+import importlib, json, os
+
+opened = []
+for folder, _, names in os.walk("{ROOT}"):
+    if os.path.relpath(folder, "{ROOT}").partition("/")[0] != ".venv-classroom":
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                opened.append(os.path.relpath(file.name, "{ROOT}"))
+
+names = ["stable_softmax", "stable_softmax.checks", "numpy", "classroom", "book_tools", "tests"]
+imported = []
+for name in names:
+    try:
+        importlib.import_module(name)
+        imported.append(name)
+    except ImportError:
+        pass
+print(json.dumps([opened, imported]))
+"""
+
+
+@pytest.fixture(scope="module")
+def seen():
+    """Return the files of the repository that a student opened, and the modules imported."""
+    made = program("sandboxed", input=SEARCH)
+    assert made.returncode == 0, made.stderr
+    [output] = json.loads(made.stdout)["outputs"]
+    return json.loads(output["text"])
+
+
+@needs_marking
+def test_a_student_reads_no_source_of_the_grader_and_no_assignment(seen):
+    opened = {name for name in seen[0] if not name.startswith("src/stable_softmax/")}
+    assert opened == set()
+
+
+@needs_marking
+def test_a_student_has_the_package_and_its_environment_and_no_more(seen):
+    opened, imported = seen
+    assert "src/stable_softmax/softmax.py" in opened, "the search finds what is shown"
+    assert imported == ["stable_softmax", "stable_softmax.checks", "numpy"]
