@@ -17,15 +17,19 @@ from tests.pages import PAGES, ROOT
 def tiny_book(tmp_path):
     """A book of one page that prints what a function in src returns and counts its runs."""
     shutil.copytree(ROOT / "book" / "_ext", tmp_path / "book" / "_ext")
-    (tmp_path / "src").mkdir()
-    (tmp_path / "src" / "tiny_module.py").write_text("def answer():\n    return 'first'\n")
+    module(tmp_path).parent.mkdir(parents=True)
+    module(tmp_path).write_text("def answer():\n    return 'first'\n")
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\n")
     (tmp_path / "_config.yml").write_text(
         """
 title: Tiny
 execute: {execute_notebooks: cache}
 sphinx:
-  local_extensions: {exec_cache: book/_ext, warn_again: book/_ext, whole_lines: book/_ext}
+  local_extensions:
+    exec_cache: book/_ext
+    ahead: book/_ext
+    warn_again: book/_ext
+    whole_lines: book/_ext
   config: {nb_execution_raise_on_error: true, nb_merge_streams: true}
 """
     )
@@ -33,12 +37,16 @@ sphinx:
     return tmp_path
 
 
+def module(book):
+    return book / "src" / "stable_softmax" / "__init__.py"
+
+
 def write_page(book, text="Text."):
     header = (ROOT / "index.md").read_text().split("---\n")[1]
     (book / "index.md").write_text(
         f"---\n{header}---\n# Tiny\n\n{text}\n\n```{{code-cell}} ipython3\n"
         "import time\n"
-        "from tiny_module import answer\n"
+        "from stable_softmax import answer\n"
         "open('runs', 'a').write('x')\n"
         "print('It says', answer(), end='', flush=True)\n"
         "time.sleep(0.5)  # the kernel sends the first piece meanwhile\n"
@@ -64,11 +72,11 @@ def test_an_edited_function_shows_its_new_output_and_nothing_runs_without_need(t
     said, runs, code, log = build_tiny(tiny_book)
     assert (said, runs, code) == ("first", 1, 0), f"text is no reason to run a page\n{log}"
 
-    module = tiny_book / "src" / "tiny_module.py"
-    module.write_text(module.read_text().replace("first", "second"))
+    source = module(tiny_book)
+    source.write_text(source.read_text().replace("first", "second"))
     said, runs, code, log = build_tiny(tiny_book)
     assert (said, runs, code) == ("second", 2, 0), f"the page is stale\n{log}"
-    module.write_text(module.read_text().replace("second", "first"))
+    source.write_text(source.read_text().replace("second", "first"))
     said, runs, code, log = build_tiny(tiny_book)
     assert (said, runs, code) == ("first", 2, 0), f"the way back is cached\n{log}"
     assert len(list((tiny_book / "_build" / ".jupyter_cache").iterdir())) == 2
