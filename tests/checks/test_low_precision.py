@@ -31,14 +31,14 @@ def test_a_dot_product_in_float32_passes_in_any_form():
 def test_a_dot_product_in_float64_must_be_rounded_to_float32():
     assert check_wide_dot(lambda h, w: np.float32(np.sum(h.astype(float) * w.astype(float))))
     report = check_wide_dot(lambda h, w: np.sum(h.astype(float) * w.astype(float)))
-    assert report.reasons["10,000 ones"] == "expected a float32 number, got float64"
+    assert report.reasons["10,000 ones"] == "float32 was asked for, this is float64"
 
 
 def test_the_starter_of_the_dot_product_stops():
     report = check_wide_dot(starter_dot)
     assert not report
-    assert report.reasons["10,000 ones"] == "got 256, expected 10000"
-    assert report.reasons["10,000 ones in float16"] == "got 2048, expected 10000"
+    assert report.reasons["10,000 ones"].startswith("got 256, expected 10000")
+    assert report.reasons["10,000 ones in float16"].startswith("got 2048, expected 10000")
     assert "overflow" in report.reasons["products above 65504 in float16"]
     assert report.reasons["three whole numbers"] is None
 
@@ -46,7 +46,9 @@ def test_the_starter_of_the_dot_product_stops():
 def test_converted_products_fail_where_the_product_was_rounded():
     report = check_wide_dot(lambda h, w: np.sum((h * w).astype(np.float32)))
     assert report.reasons["10,000 ones"] is None
-    assert report.reasons["a product of 15 bits (181 times 179)"] == "got 32384, expected 32399"
+    assert report.reasons["a product of 15 bits (181 times 179)"].startswith(
+        "got 32384, expected 32399"
+    )
     assert report.reasons["random numbers (bfloat16)"]
 
 
@@ -54,7 +56,7 @@ def test_a_float32_sum_that_is_rounded_to_the_short_format_fails():
     report = check_wide_dot(
         lambda h, w: np.float32(np.sum(h.astype(np.float32) * w.astype(np.float32)).astype(h.dtype))
     )
-    assert report.reasons["257 ones: no bfloat16 number"] == "got 256, expected 257"
+    assert report.reasons["257 ones: no bfloat16 number"].startswith("got 256, expected 257")
 
 
 def test_products_that_are_not_added_up_and_nothing_at_all_fail():
@@ -92,9 +94,9 @@ def test_a_shift_by_the_maximum_of_the_batch_or_by_the_mean_fails():
 
 def test_stored_logits_of_another_type_or_shape_fail():
     report = check_stored_logits(lambda x, d: x - np.max(x, axis=-1, keepdims=True))
-    assert report.reasons["small logits"].startswith("expected an array of bfloat16")
+    assert report.reasons["small logits"] == "bfloat16 was asked for, this is float32"
     report = check_stored_logits(lambda x, d: np.max(x, axis=-1).astype(d))
-    assert report.reasons["small logits"].startswith("expected an array of bfloat16")
+    assert report.reasons["small logits"] == "shape (1,) instead of (1, 3)"
 
 
 def test_two_ways_to_the_loss_scale_pass():

@@ -107,11 +107,11 @@ class _Outcome:
     case: Case
     result: object = None
     error: BaseException | None = None
-    reasons: tuple = ()
+    reasons: tuple[str, ...] = ()
     note: str | None = None
 
 
-def check_cases(function, cases, title=None, draw=None, mistakes=None):
+def check_cases(function, cases, title=None, *, draw=None, mistakes=None):
     """Run `function` on each case, print the table and return the report.
 
     Parameters
@@ -151,7 +151,7 @@ def check_cases(function, cases, title=None, draw=None, mistakes=None):
         if draw and not any(outcome.reasons for outcome in outcomes):
             outcomes += _run_drawn(function, draw, title)
     except KeyboardInterrupt:
-        outcomes.append(_Outcome(case, reasons=("interrupted",)))
+        outcomes.append(_Outcome(Case("the other cases", (), None), reasons=("interrupted",)))
         print(_report(title, outcomes))
         raise
     report = _report(title, outcomes, _hint(outcomes, mistakes or {}))
@@ -225,8 +225,8 @@ def _note(result, case):
     """Say that a right result has a longer dtype than was asked for."""
     if callable(case.expected) or not hasattr(result, "dtype"):
         return None
-    found = format_of(result)
-    return None if found == case.format else f"({other_format(result, case.format)})"
+    as_wanted = format_of(result) in (case.format, replace(case, dtype=None).format)
+    return None if as_wanted else f"({other_format(result, case.format)})"
 
 
 def _same(left, right):
@@ -267,4 +267,4 @@ def _does(mistake, outcome):
     result, error, _ = _call(mistake, *copy.deepcopy(outcome.case.arguments))
     if error or outcome.error:
         return type(error) is type(outcome.error)
-    return bool(_call(alike, outcome.result, result)[0])
+    return bool(_call(alike, outcome.result, result, outcome.case.format)[0])

@@ -45,7 +45,8 @@ def numbers_of(result, shape=None, dtype=FP64, longer_allowed=True):
     if not (found == asked or (longer and longer_allowed)):
         raise Wrong(other_format(result, asked))
     if shape is not None and array.shape != shape:
-        raise Wrong(f"shape {array.shape} instead of {shape}")
+        many = f"shape {array.shape} instead of {shape}"
+        raise Wrong(many if shape else f"expected one number, got the shape {array.shape}")
     return array
 
 
@@ -139,18 +140,21 @@ def apart(one, other):
     tuple of str
     """
     for digits in range(6, 18):
-        texts = tuple(f"{float(number) + 0.0:.{digits}g}" for number in (one, other))  # no -0
+        style = f".{digits}g" if digits == 6 else f"#.{digits}g"
+        texts = tuple(format(float(number) + 0.0, style) for number in (one, other))  # no -0
         if texts[0] != texts[1]:
             break
     return texts
 
 
-def alike(result, other):
+def alike(result, other, dtype):
     """Tell whether two results are the same but for rounding.
 
     Parameters
     ----------
     result, other : object
+    dtype : dtype, Format or str
+        The format of the rounding.
 
     Returns
     -------
@@ -162,11 +166,11 @@ def alike(result, other):
         If there are no numbers to compare.
     """
     if isinstance(other, tuple):
-        return len(result) == len(other) and all(map(alike, result, other))
+        pairs = zip(result, other, strict=True)
+        return all(alike(*pair, dtype) for pair in pairs)
     if other is None or isinstance(other, str | bool):
         return _unequal(result, other) is None
-    (left, _), (right, found) = _read(result), _read(other)
-    fmt = found or FP64
+    left, right, fmt = _read(result)[0], _read(other)[0], format_of(dtype)
     return left.shape == right.shape and np.allclose(
         left, right, rtol=64 * fmt.unit_roundoff, atol=fmt.smallest_normal, equal_nan=True
     )

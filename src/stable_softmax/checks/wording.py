@@ -85,12 +85,11 @@ def shown(argument):
     str
     """
     if isinstance(argument, np.ndarray):
-        with np.printoptions(threshold=200):
-            array = np.array2string(argument, separator=", ", floatmode="unique")
+        array = np.array2string(argument, separator=", ", threshold=200, formatter={"all": str})
         dtype = "" if argument.dtype in (float, int, bool) else f', dtype="{argument.dtype}"'
         return f"np.array({re.sub(' *' + chr(10) + ' *', ' ', array)}{dtype})"
     if isinstance(argument, np.generic):
-        return repr(argument.item())
+        return f"np.{argument.dtype}({argument})"
     if isinstance(argument, Format):
         return argument.name.upper()
     if isinstance(argument, np.dtype):
