@@ -11,6 +11,7 @@ from stable_softmax import (
     cross_entropy_log1p,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    softmax_shifted,
 )
 from stable_softmax.checks import check_derivative, check_loss_from_logits, check_loss_gradient
 
@@ -116,6 +117,12 @@ def test_a_derivative_of_the_wrong_shape_or_none_is_reported():
     assert report.reasons["exp at 1"] == "expected one number, got the shape (2,)"
 
 
+def _label_in_the_sum(x, label):
+    p = softmax_shifted(x)
+    p[label] = -np.sum(p)
+    return p
+
+
 def _diagonal(x, label):
     gradient = cross_entropy_gradient_complement(x, label)
     return np.where(np.arange(x.size) == label, gradient, 0)
@@ -124,11 +131,6 @@ def _diagonal(x, label):
 @pytest.mark.parametrize(
     ("check", "answer", "message"),
     [
-        (
-            check_loss_from_logits,
-            starter_loss,
-            "Hint: p has lost its digits, or is 0, before the logarithm: start from the logits",
-        ),
         (
             check_loss_from_logits,
             cross_entropy_epsilon,
@@ -146,11 +148,6 @@ def _diagonal(x, label):
         ),
         (
             check_loss_gradient,
-            starter_gradient,
-            "Hint: 1 cannot be subtracted from a p that is rounded to 1",
-        ),
-        (
-            check_loss_gradient,
             lambda *given: -cross_entropy_gradient_complement(*given),
             "Hint: this is the gradient of log p, with the other sign",
         ),
@@ -158,11 +155,6 @@ def _diagonal(x, label):
             check_loss_gradient,
             _diagonal,
             "Hint: the entries of the other classes are missing: they are p",
-        ),
-        (
-            check_derivative,
-            starter_derivative,
-            "Hint: the step is so small that the difference is mostly rounding error",
         ),
         (
             check_derivative,
@@ -179,12 +171,17 @@ def _diagonal(x, label):
             lambda f, x: f(x + 1e-20j) / 1e-20,
             "complex numbers were returned; take their .real or .imag",
         ),
+        (
+            check_loss_gradient,
+            _label_in_the_sum,
+            "Hint: the label's own p is still in the sum: set it to 0 first",
+        ),
     ],
 )
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -221,7 +218,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -236,5 +233,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         (check_derivative, lambda f, x: float((f(x + 5e-6) - f(x - 5e-6)) / 1e-5)),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

@@ -98,11 +98,6 @@ def wrong_order(x, label):
     [
         (
             check_epsilon_gradient,
-            lambda x, label, epsilon: gradient(x, label, 0.0),
-            "Hint: this is the true gradient: the factor p_y / (p_y + epsilon) is missing",
-        ),
-        (
-            check_epsilon_gradient,
             lambda x, label, epsilon: (
                 gradient(x, label, 0.0) * _switch(softmax_shifted(x), epsilon)
             ),
@@ -119,11 +114,6 @@ def wrong_order(x, label):
             check_epsilon_gradient,
             lambda *given: -gradient(*given),
             "Hint: the sign is that of an ascent",
-        ),
-        (
-            check_loss_without_cap,
-            lambda x, label: -np.log(softmax_shifted(x)[label] + 1e-7),
-            "Hint: epsilon is a cap of -log(epsilon)",
         ),
         (
             check_loss_without_cap,
@@ -150,7 +140,7 @@ def wrong_order(x, label):
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -178,7 +168,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -189,5 +179,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         (check_epsilon_gradient, lambda *given: tuple(gradient(*given))),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

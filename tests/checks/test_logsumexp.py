@@ -83,11 +83,6 @@ def test_a_shift_by_the_maximum_of_the_whole_batch_is_accepted_only_with_its_dig
     [
         (
             check_log_add_exp,
-            starter_log_add_exp,
-            "Hint: exp overflows, underflows or absorbs: subtract the larger number first",
-        ),
-        (
-            check_log_add_exp,
             lambda a, b: logsumexp_shifted(np.array([a, b])),
             "Hint: 1 + exp(-40) is rounded to 1: use log1p",
         ),
@@ -95,11 +90,6 @@ def test_a_shift_by_the_maximum_of_the_whole_batch_is_accepted_only_with_its_dig
             check_log_add_exp,
             lambda a, b: a + np.log1p(np.exp(b - a)),
             "Hint: a need not be the larger one",
-        ),
-        (
-            check_log_softmax_order,
-            starter_log_softmax,
-            "Hint: m + log(s) is rounded to the digits of m: subtract m from x first",
         ),
         (
             check_log_softmax_order,
@@ -111,12 +101,22 @@ def test_a_shift_by_the_maximum_of_the_whole_batch_is_accepted_only_with_its_dig
             lambda x: 2 * (x - x.max(axis=-1, keepdims=True)) - log_softmax_shifted(x),
             "Hint: the sign of log(s) is wrong",
         ),
+        (
+            check_log_add_exp,
+            lambda a, b: (a + b + abs(a - b)) / 2 + np.log1p(np.exp(-abs(a - b))),
+            "Hint: (a + b + |a - b|) / 2 is nan for an infinity: use np.maximum",
+        ),
+        (
+            check_log_softmax_order,
+            lambda x: log_softmax_naive(x - np.max(x)),
+            "Hint: one maximum is subtracted from the whole batch; each row needs its own",
+        ),
     ],
 )
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -165,5 +165,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         (check_log_softmax_order, lambda x: log_softmax_shifted(x.astype(float))),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

@@ -1,6 +1,7 @@
 """The exercise checks of the chapter low_precision: right answers pass, wrong ones say why not."""
 
 import numpy as np
+import pytest
 
 from stable_softmax.checks import check_loss_scale, check_stored_logits, check_wide_dot
 
@@ -139,3 +140,124 @@ def test_a_scale_that_forgets_the_sign_or_the_power_of_two_or_rounds_up_fails():
     assert "entries near 1" in failed(check_loss_scale(forgets_power))
     assert "entries near 1" in failed(check_loss_scale(rounds_up))
     assert failed(check_loss_scale(lambda gradient: "large"))
+
+
+def _wide(h, w):
+    return np.sum(h.astype(np.float32) * w.astype(np.float32))
+
+
+def _early(x, dtype):
+    return (x - np.max(x, axis=-1, keepdims=True)).astype(dtype)
+
+
+def _late(x, dtype):
+    stored = x.astype(dtype)
+    return stored - np.max(stored, axis=-1, keepdims=True)
+
+
+def _power(size, rounding, largest=65504):
+    return 2.0 ** rounding(np.log2(largest / size)) if size > 0 else 1.0
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_wide_dot,
+            lambda h, w: np.sum((h * w).astype(np.float32)),
+            "Hint: the products are rounded before they are converted: convert h and w first",
+        ),
+        (
+            check_wide_dot,
+            lambda h, w: np.float32(_wide(h, w).astype(h.dtype)),
+            "Hint: the sum is rounded to the short format: leave it in float32",
+        ),
+        (
+            check_wide_dot,
+            lambda h, w: h.astype(float) @ w.astype(float),
+            "float32 was asked for, this is float64",
+        ),
+        (
+            check_stored_logits,
+            _late,
+            "Hint: the shift comes after the rounding, when the digits are lost",
+        ),
+        (
+            check_stored_logits,
+            lambda x, d: (x - np.mean(x, axis=-1, keepdims=True)).astype(d),
+            "Hint: a class far behind takes the mean with it: subtract the maximum of the row",
+        ),
+        (
+            check_stored_logits,
+            lambda x, d: (x - np.max(x)).astype(d),
+            "Hint: one maximum is subtracted from all rows; each needs its own",
+        ),
+        (
+            check_stored_logits,
+            lambda x, d: x - np.max(x, axis=-1, keepdims=True),
+            "bfloat16 was asked for, this is float32",
+        ),
+        (
+            check_loss_scale,
+            lambda g: _power(np.max(g), np.floor),
+            "Hint: the size decides: take the maximum of the absolute values",
+        ),
+        (
+            check_loss_scale,
+            lambda g: 65504 / np.max(np.abs(g)) if np.any(g) else 1.0,
+            "Hint: this is no power of two: round its logarithm down",
+        ),
+        (
+            check_loss_scale,
+            lambda g: _power(np.max(np.abs(g)), np.ceil),
+            "Hint: the logarithm is rounded up: the largest entry overflows",
+        ),
+        (
+            check_loss_scale,
+            lambda g: _power(np.max(np.abs(g)), np.floor, 65536),
+            "Hint: 65536 is above 65504, the largest number of float16",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (
+            check_wide_dot,
+            lambda h, w: _wide(h, w) if h.size != 5 else np.float32(0),
+            "a drawn case",
+        ),
+        (
+            check_stored_logits,
+            lambda x, d: _early(x, d) if x.shape != (2, 4) else x.astype(d),
+            "a drawn case",
+        ),
+        (
+            check_loss_scale,
+            lambda g: _power(np.max(np.abs(g)), np.floor) if g.size != 5 else 2.0**16,
+            "a drawn case",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_wide_dot, lambda h, w: np.array(_wide(h, w))),
+        (check_loss_scale, lambda g: float(_power(np.max(np.abs(g)), np.floor))),
+        (check_loss_scale, lambda g: np.float32(_power(np.max(np.abs(g)), np.floor))),
+        (check_loss_scale, lambda g: np.array(_power(np.max(np.abs(g)), np.floor))),
+        (check_loss_scale, lambda g: 1 if not np.any(g) else _power(np.max(np.abs(g)), np.floor)),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

@@ -95,7 +95,6 @@ def test_other_wrong_merges_fail_with_their_reason(wrong, why):
 @pytest.mark.parametrize(
     ("check", "answer", "message"),
     [
-        (check_count, lambda s: sum(k * n for k, n in pairwise(s)), "Hint: the biases are missing"),
         (
             check_count,
             lambda s: count_parameters(s) + s[0],
@@ -127,11 +126,6 @@ def test_other_wrong_merges_fail_with_their_reason(wrong, why):
             lambda A, W1, b1, W2, b2: relu(A @ W1.T) @ W2.T + b2,
             "Hint: the first bias is missing",
         ),
-        (
-            check_merge,
-            lambda W1, b1, W2, b2: (W2 @ W1, b2),
-            "Hint: the first bias passes through the second layer, as W2 @ b1",
-        ),
         (check_merge, lambda W1, b1, W2, b2: (W2 @ W1, b1 + b2), "b1 (7,), W2 (5, 7), b2 (5,)"),
         (
             check_merge,
@@ -139,12 +133,17 @@ def test_other_wrong_merges_fail_with_their_reason(wrong, why):
             "shapes (10, 5) and (5,) instead of (5, 10) and (5,)",
         ),
         (check_merge, lambda W1, b1, W2, b2: W2 @ W1, "return 2 results, W and b; got 5"),
+        (
+            check_count,
+            lambda s: sum((k + 1) * (n + 1) for k, n in pairwise(s)),
+            "Hint: a layer of n units behind k others has (k + 1) n numbers",
+        ),
     ],
 )
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -168,7 +167,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -182,5 +181,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         (check_merge, lambda *given: [part.tolist() for part in right_merge(*given)]),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

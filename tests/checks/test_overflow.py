@@ -171,26 +171,11 @@ def test_a_silenced_overflow_is_reported_once():
     [
         (
             check_overflow_free_softmax,
-            _softmax_starter,
-            "Hint: exp overflows at 1000 and underflows at -1000: subtract the maximum",
-        ),
-        (
-            check_overflow_free_softmax,
             lambda x: softmax_shifted(x, axis=0),
             "Hint: this sums along the first axis",
         ),
-        (
-            check_overflow_free_softmax,
-            lambda x: _softmax_starter(x - np.max(x)),
-            "Hint: one maximum is subtracted from the whole batch",
-        ),
         (check_overflow_free_softmax, softmax_unpromoted, "in uint8, 0 - 255 wraps around to 1"),
         (check_overflow_free_softmax, softmax_in_place, "the argument was changed"),
-        (
-            check_row_maxima,
-            _shift_by_the_largest_of_all,
-            "Hint: one maximum is subtracted from the whole batch; a row far below it",
-        ),
         (
             check_row_maxima,
             _shift_by_the_maximum_of_each_class,
@@ -200,11 +185,6 @@ def test_a_silenced_overflow_is_reported_once():
             check_row_maxima,
             lambda x: _softmax_starter(x - np.max(x, axis=-1)),
             "could not be broadcast together with shapes (2,3) (2,) (shapes: x (2, 3))",
-        ),
-        (
-            check_largest_safe_logit,
-            lambda largest, n: np.log(largest),
-            "Hint: one exponential may be as large as that",
         ),
         (
             check_largest_safe_logit,
@@ -232,12 +212,32 @@ def test_a_silenced_overflow_is_reported_once():
             lambda x: _sigmoid_of_the_absolute_value(-x),
             "Hint: this is the sigmoid of -x",
         ),
+        (
+            check_overflow_free_softmax,
+            lambda x: _softmax_starter(x - np.max(x)),
+            "Hint: one maximum is subtracted from the whole batch; each row needs its own",
+        ),
+        (
+            check_overflow_free_softmax,
+            lambda x: softmax_naive(x - np.mean(x, axis=-1, keepdims=True)),
+            "Hint: the mean is no bound: a logit far above it overflows",
+        ),
+        (
+            check_row_maxima,
+            lambda x: softmax_naive(x - np.mean(x, axis=-1, keepdims=True)),
+            "Hint: the mean is no bound: a logit far above it overflows",
+        ),
+        (
+            check_largest_safe_logit,
+            lambda largest, n: np.log(largest) - n,
+            "Hint: the logarithm of n exp(c) is log(n) + c",
+        ),
     ],
 )
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -287,7 +287,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -314,5 +314,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         ),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

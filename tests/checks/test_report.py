@@ -5,11 +5,13 @@ import pkgutil
 import re
 import warnings
 
+import jupytext
 import numpy as np
 import pytest
 
 from stable_softmax import checks, softmax_exact, softmax_naive, softmax_shifted
 from stable_softmax.checks import Case, Report, check_cases
+from tests.pages import CHAPTERS, ROOT
 
 CASES = [
     Case("small", ([1.0, 2.0],), [0.2689414213699951, 0.7310585786300049]),
@@ -345,7 +347,7 @@ def test_integers_that_wrap_around_are_named(dtype, why):
     limits = np.iinfo(dtype)
     x = np.array([limits.min, limits.max], dtype=dtype)
     case = Case("case", (x,), softmax_exact(x), dtype="fp32")
-    assert f"the same numbers pass in float64: {why}" in reason(shifted, case)
+    assert f"the same numbers pass in float64: convert them ({why})" in reason(shifted, case)
     assert "wraps" not in reason(lambda x: np.zeros(2), case)
     assert "wraps" not in reason(shifted, Case("case", (np.array([0, 200]),), softmax_exact(x)))
 
@@ -459,3 +461,16 @@ def test_every_check_draws_cases_and_knows_mistakes(name, monkeypatch):
     rng = np.random.default_rng(0)
     first, second = options["draw"](rng), options["draw"](rng)
     assert repr(first.arguments) != repr(second.arguments)
+
+
+@pytest.mark.parametrize("page", CHAPTERS)
+def test_the_table_under_an_exercise_shows_failures_and_gives_no_solution_away(page, capsys):
+    cells = [c for c in jupytext.read(ROOT / f"{page}.md").cells if c.cell_type == "code"]
+    namespace = {}
+    exec(cells[0].source, namespace)
+    for cell in (c for c in cells if "exercise" in c.metadata.get("tags", [])):
+        capsys.readouterr()
+        exec(cell.source, namespace)
+        table = capsys.readouterr().out
+        assert "FAIL" in table
+        assert "Hint" not in table, "a mistake of this check is the starter"

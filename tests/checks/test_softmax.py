@@ -112,11 +112,6 @@ def test_other_wrong_floors_fail(wrong):
     [
         (
             check_class_axis,
-            lambda x: softmax_naive(x, axis=0),
-            "Hint: this sums along the first axis",
-        ),
-        (
-            check_class_axis,
             lambda x: softmax_naive(x, axis=None),
             "Hint: this sums over the whole array",
         ),
@@ -124,11 +119,6 @@ def test_other_wrong_floors_fail(wrong):
             check_class_axis,
             lambda x: np.exp(x) / np.exp(x).sum(axis=-1),
             "Hint: the sums have lost their axis: keep it with keepdims=True",
-        ),
-        (
-            check_temperature,
-            lambda x, T: softmax_naive(x / T),
-            "Hint: x / T overflows: subtract the maximum before the division",
         ),
         (
             check_temperature,
@@ -160,12 +150,17 @@ def test_other_wrong_floors_fail(wrong):
             lambda n: np.e / (np.e + n - 1),
             "Hint: this is the probability of the label, not its loss",
         ),
+        (
+            check_class_axis,
+            lambda x: np.array([np.exp(r) / np.exp(r).sum() for r in x]),
+            "Hint: this sums over all axes of a sample",
+        ),
     ],
 )
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -205,7 +200,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -219,5 +214,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         (check_softmax_floor, lambda n: np.array(np.log1p((n - 1) / np.e))),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

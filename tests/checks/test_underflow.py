@@ -133,7 +133,6 @@ def _log_of_longdouble_product(p):
 @pytest.mark.parametrize(
     ("check", "answer", "message"),
     [
-        (check_underflow_zone, _zone_starter, "Hint: between the two borders digits are lost"),
         (
             check_underflow_zone,
             _zone_of_the_largest_logit,
@@ -147,11 +146,6 @@ def _log_of_longdouble_product(p):
         (check_underflow_zone, lambda c, fmt: _zone(c, fmt).upper(), "got 'NAN', expected 'nan'"),
         (
             check_log_of_product,
-            _log_of_product_starter,
-            "Hint: the product underflows to 0 before the logarithm: add the logarithms instead",
-        ),
-        (
-            check_log_of_product,
             lambda p: np.log(np.prod(p) + 1e-300),
             "Hint: where the product underflows, this is the logarithm of the added number",
         ),
@@ -159,11 +153,6 @@ def _log_of_longdouble_product(p):
             check_log_of_product,
             lambda p: np.sum(np.log(p + 1e-7)),
             "Hint: a number added to each probability changes its logarithm",
-        ),
-        (
-            check_boltzmann_weights,
-            _weights_starter,
-            "Hint: the exponentials of large energies underflow",
         ),
         (
             check_boltzmann_weights,
@@ -180,12 +169,17 @@ def _log_of_longdouble_product(p):
             lambda e: softmax_naive(e.mean() - e),
             "Hint: subtract the smallest energy: beside the largest or the mean",
         ),
+        (
+            check_log_of_product,
+            lambda p: np.sum(np.log(np.maximum(p, 1e-7))),
+            "an event that was impossible got -16.8112, expected -inf",
+        ),
     ],
 )
 def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
     report = check(answer)
     assert not report
-    assert message in str(report)
+    assert message in " ".join(str(report).split())
 
 
 @pytest.mark.parametrize(
@@ -214,7 +208,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
     ],
 )
-def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
     assert case in {name for name, why in check(answer).reasons.items() if why}
 
 
@@ -227,5 +221,5 @@ def test_a_wrong_answer_that_once_passed_is_refused(check, answer, case):
         (check_boltzmann_weights, lambda e: softmax_shifted(-e).tolist()),
     ],
 )
-def test_a_right_answer_that_was_once_refused_passes(check, answer):
+def test_a_right_answer_of_another_form_passes(check, answer):
     assert check(answer)

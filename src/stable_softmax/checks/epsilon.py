@@ -41,9 +41,6 @@ def check_epsilon_gradient(function):
         [_gradient_case(*case) for case in cases],
         draw=draw,
         mistakes={
-            "this is the true gradient: the factor p_y / (p_y + epsilon) is missing": (
-                lambda x, label, epsilon: _difference(x, label)
-            ),
             "every entry has the same factor, with the probability of the label": (
                 lambda x, label, epsilon: (
                     _difference(x, label) * (softmax_shifted(x) / (softmax_shifted(x) + epsilon))
@@ -76,7 +73,7 @@ def check_loss_without_cap(function):
         ("label behind by 3", [3.0, 0.0], 1, np.float64),
         ("label behind by 20", [20.0, 0.0], 1, np.float64),
         ("label behind by 740", [740.0, 0.0], 1, np.float64),
-        ("label behind by 1000", [1000.0, 0.0, -5.0], 1, np.float64),
+        ("label behind by 1000", [1000.0, 0.0, -1500.0], 1, np.float64),
         ("float32, label behind by 100", [100.0, 0.0], 1, np.float32),
         ("float32, label behind by 200", [200.0, 0.0], 1, np.float32),
         ("float16, label behind by 15.75", [15.75, 0.0], 1, np.float16),
@@ -97,9 +94,6 @@ def check_loss_without_cap(function):
         [_loss_case(*case) for case in cases],
         draw=draw,
         mistakes={
-            "epsilon is a cap of -log(epsilon), and makes the loss of a sure sample negative": (
-                lambda x, label: -np.log(softmax_shifted(x)[label] + 1e-7)
-            ),
             "a clamp is a cap as well: start from the logits, not from p": (
                 lambda x, label: -np.log(np.maximum(softmax_shifted(x)[label], 1e-7))
             ),

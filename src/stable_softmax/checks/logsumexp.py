@@ -40,9 +40,6 @@ def check_log_add_exp(function):
         [_pair_case(name, *pair) for name, pair in pairs.items()],
         draw=lambda rng: _pair_case("drawn", *rng.integers(1, 400, size=2) / 8),
         mistakes={
-            "exp overflows, underflows or absorbs: subtract the larger number first": (
-                lambda a, b: np.log(np.exp(a) + np.exp(b))
-            ),
             "1 + exp(-40) is rounded to 1: use log1p for the smaller number": (
                 lambda a, b: logsumexp_shifted(np.array([a, b]))
             ),
@@ -70,7 +67,7 @@ def check_log_softmax_order(function):
     """
     logits = {
         "small logits": np.array([1.0, 2.0, 3.0]),
-        "a far logit": np.array([0.0, -200.0, 1.0]),
+        "a far logit": np.array([0.0, -3000.0, 1.0]),
         "large equal logits (1e4, float32)": np.full(2, 1e4, dtype=np.float32),
         "large equal logits (1e8, float32)": np.full(2, 1e8, dtype=np.float32),
         "a large offset (1e12)": 1e12 + np.array([0.0, 1.0, 2.0]),
@@ -86,7 +83,6 @@ def check_log_softmax_order(function):
         [Case(name, (x,), log_softmax_exact(x)) for name, x in logits.items()],
         draw=draw,
         mistakes={
-            "m + log(s) is rounded to the digits of m: subtract m from x first": _wrong_order,
             "exp overflows: keep the shift by the maximum": log_softmax_naive,
             "one maximum is subtracted from the whole batch; each row needs its own": (
                 lambda x: log_softmax_naive(x - np.max(x))

@@ -95,9 +95,6 @@ def check_log_distribution(function):
         [*(Case(*case) for case in cases), *(Case(*case, may_raise=True) for case in others)],
         draw=draw,
         mistakes={
-            "the sum alone accepts a small positive entry: look at the signs as well": (
-                lambda logp, tolerance=1e-5: bool(abs(np.sum(np.exp(logp)) - 1) <= tolerance)
-            ),
             "the signs alone accept any sum": lambda logp, tolerance=0: bool(np.all(logp <= 0)),
             "the argument tolerance is not used": lambda logp, tolerance=0: bool(
                 np.all(logp <= 0) and abs(np.sum(np.exp(logp)) - 1) <= 1e-5
@@ -138,9 +135,6 @@ def check_wide_sum(function):
         [_wide_sum_case(name, x) for name, x in inputs.items()],
         draw=lambda rng: _wide_sum_case("drawn", eighths(rng, 6) + 3),
         mistakes={
-            "a float16 sum of terms near 1 stops at 2048: let cumsum or sum add in float32": (
-                lambda x: _log_sum_exp(x, np.float16)
-            ),
             "the exponentials overflow in float16: keep the shift by the maximum": (
                 lambda x: np.log(np.sum(np.exp(x), dtype=np.float32)).astype(x.dtype)
             ),

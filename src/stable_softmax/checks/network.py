@@ -26,8 +26,10 @@ def check_count(function):
         [_count_case(sizes) for sizes in ([10, 7, 5], [1, 1], [3, 4], [64, 32, 16, 10])],
         draw=lambda rng: _count_case(rng.integers(1, 30, size=rng.integers(5, 8)).tolist()),
         mistakes={
-            "the biases are missing: one for each unit after the input layer": _count_weights,
             "the units of the input layer have no bias": lambda s: _count_weights(s) + sum(s),
+            "a layer of n units behind k others has (k + 1) n numbers": lambda s: sum(
+                (k + 1) * (n + 1) for k, n in pairwise(s)
+            ),
             "a unit is counted instead of its weights": sum,
         },
     )
@@ -92,11 +94,6 @@ def check_merge(function):
         function,
         cases,
         draw=lambda rng: _merge_case(_layers(2, 3, 4, rng)),
-        mistakes={
-            "the first bias passes through the second layer, as W2 @ b1": (
-                lambda W1, b1, W2, b2: (W2 @ W1, b2)
-            ),
-        },
     )
 
 

@@ -250,7 +250,7 @@ def _wrapped(function, case):
         floats = [a.astype(np.float64) if a is argument else a for a in case.arguments]
         if not _run(function, replace(case, arguments=tuple(floats))).reasons:
             what = f"{low[0]} - {high[0]} wraps around to {(low - high)[0]}"
-            return [f"the same numbers pass in float64: in {argument.dtype}, {what}"]
+            return [f"the same numbers pass in float64: convert them (in {argument.dtype}, {what})"]
     return []
 
 
@@ -267,4 +267,5 @@ def _does(mistake, outcome):
     result, error, _ = _call(mistake, *copy.deepcopy(outcome.case.arguments))
     if error or outcome.error:
         return type(error) is type(outcome.error)
-    return bool(_call(alike, outcome.result, result, outcome.case.format)[0])
+    case = outcome.case
+    return bool(_call(alike, outcome.result, result, case.format, case.max_ulp)[0])

@@ -42,13 +42,11 @@ def check_accurate_sum(function):
         [_sum_case(name, e) for name, e in vectors.items()],
         draw=lambda rng: _sum_case("drawn", positive(rng, rng.integers(5, 10))),
         mistakes={
-            "a sum from left to right absorbs small numbers: add by halves, or keep what is lost": (
-                lambda e: np.cumsum(e)[-1]
-            ),
             "sorting helps a few small numbers, not many equal ones": (
                 lambda e: np.cumsum(np.sort(e))[-1]
             ),
             "one number of an odd count is lost": _even_halves,
+            "np.sum adds by halves only down to blocks of 128 numbers": np.sum,
         },
     )
 
@@ -80,9 +78,6 @@ def check_loss_condition(function):
         [_condition_case(name, *sample) for name, sample in samples.items()],
         draw=lambda rng: _condition_case("drawn", eighths(rng, 4), int(rng.integers(4))),
         mistakes={
-            "each logit counts with its entry of the gradient, not only the largest": (
-                lambda x, label: np.max(np.abs(x)) / cross_entropy_exact(x, label)
-            ),
             "the terms may not cancel: add their absolute values": (
                 lambda x, label: np.abs(np.sum(_terms(x, label))) / cross_entropy_exact(x, label)
             ),

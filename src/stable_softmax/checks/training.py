@@ -47,9 +47,6 @@ def check_monitor(function):
         [Case(name, (names, np.array(rows)), want) for name, rows, want in cases],
         draw=draw,
         mistakes={
-            "an infinity comes before the nan that it causes: look for both": (
-                lambda names, rows: _first(names, np.any(np.isnan(rows), axis=1))
-            ),
             "minus infinity is not finite either": (
                 lambda names, rows: _first(names, np.any(np.isnan(rows) | (rows == inf), axis=1))
             ),
@@ -95,7 +92,6 @@ def check_standardize(function):
         [_standardize_case(*case) for case in cases],
         draw=draw,
         mistakes={
-            "a constant column is 0/0: leave it undivided": lambda *x: _scaled(*x, np.std),
             "the test images are treated with the numbers of the training images": (
                 lambda a, b: (_scaled(a, a, _divisor)[0], _scaled(b, b, _divisor)[0])
             ),
@@ -147,8 +143,8 @@ def check_clip(function):
         cases,
         draw=draw,
         mistakes={
-            "a gradient that is short enough is not made longer": (
-                lambda gradient, limit: limit * gradient / np.sqrt(np.sum(gradient**2))
+            "a gradient that is too long gets the length limit, not 1": (
+                lambda gradient, limit: gradient / _length_above(limit, gradient)
             ),
             "each entry is clipped, which turns the gradient: divide all by one number": (
                 lambda gradient, limit: np.clip(gradient, -limit, limit)
@@ -164,6 +160,11 @@ def check_clip(function):
 
 def _first(names, found):
     return next((name for name, is_it in zip(names, found, strict=True) if is_it), None)
+
+
+def _length_above(limit, gradient):
+    length = math.hypot(*gradient.tolist())
+    return length if length > limit else 1.0
 
 
 def _divisor(x, axis, ddof=0):

@@ -46,9 +46,6 @@ def check_underflow_zone(function):
             "this looks at c - 2 only; all exponentials are 0 where that of c is": (
                 lambda c, fmt: _zone(c - 2, c - 2, fmt)
             ),
-            "between the two borders digits are lost, and only below the second all is 0": (
-                lambda c, fmt: "nan" if c < fmt.exp_range[1] else "right"
-            ),
         },
     )
 
@@ -81,9 +78,6 @@ def check_log_of_product(function):
         [*(_product_case(name, p) for name, p in vectors.items()), impossible],
         draw=lambda rng: _product_case("drawn", positive(rng, 8)),
         mistakes={
-            "the product underflows to 0 before the logarithm: add the logarithms instead": (
-                lambda p: np.log(np.prod(p))
-            ),
             "where the product underflows, this is the logarithm of the added number": (
                 lambda p: np.log(np.prod(p) + 1e-300)
             ),
@@ -119,9 +113,6 @@ def check_boltzmann_weights(function):
         draw=lambda rng: _energy_case(eighths(rng, 4) + float(rng.integers(-3000, 3000))),
         mistakes={
             "the sign is lost: a state of low energy has the large weight": softmax_shifted,
-            "the exponentials of large energies underflow: subtract one energy from all": (
-                lambda e: softmax_naive(-e)
-            ),
             "subtract the smallest energy: beside the largest or the mean, exp(-E) may overflow": (
                 lambda e: softmax_naive(e.max() - e)
             ),

@@ -147,7 +147,7 @@ def apart(one, other):
     return texts
 
 
-def alike(result, other, dtype):
+def alike(result, other, dtype, max_ulp):
     """Tell whether two results are the same but for rounding.
 
     Parameters
@@ -155,6 +155,8 @@ def alike(result, other, dtype):
     result, other : object
     dtype : dtype, Format or str
         The format of the rounding.
+    max_ulp : float
+        How much of it is allowed; at least 64 ulp are.
 
     Returns
     -------
@@ -167,12 +169,16 @@ def alike(result, other, dtype):
     """
     if isinstance(other, tuple):
         pairs = zip(result, other, strict=True)
-        return all(alike(*pair, dtype) for pair in pairs)
+        return all(alike(*pair, dtype, max_ulp) for pair in pairs)
     if other is None or isinstance(other, str | bool):
         return _unequal(result, other) is None
     left, right, fmt = _read(result)[0], _read(other)[0], format_of(dtype)
     return left.shape == right.shape and np.allclose(
-        left, right, rtol=64 * fmt.unit_roundoff, atol=fmt.smallest_normal, equal_nan=True
+        left,
+        right,
+        rtol=max(64, max_ulp) * fmt.unit_roundoff,
+        atol=fmt.smallest_normal,
+        equal_nan=True,
     )
 
 
