@@ -203,6 +203,8 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
             lambda x, mask: right_mask(x, mask) if x.shape != (2, 4) else x,
             "a drawn case",
         ),
+        (check_three_bugs, lambda x: softmax_naive(x - x[..., :1]), "two samples, far apart"),
+        (check_three_bugs, lambda x: softmax_naive(x - x[..., -1:]), "two samples, far apart"),
     ],
 )
 def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):

@@ -117,6 +117,11 @@ def test_a_derivative_of_the_wrong_shape_or_none_is_reported():
     assert report.reasons["exp at 1"] == "expected one number, got the shape (2,)"
 
 
+def _loss_shifted_by(x, label, c):
+    z = x - c
+    return np.log(np.sum(np.exp(z))) - z[label]
+
+
 def _label_in_the_sum(x, label):
     p = softmax_shifted(x)
     p[label] = -np.sum(p)
@@ -215,6 +220,26 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
                 f, 1 / (1 + np.exp(-0.5))
             ),
             "a drawn case",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, x[0]),
+            "a very wrong sample (gap 2000)",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, x[-1]),
+            "a very wrong sample (gap 2000)",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, x[label]),
+            "a very wrong sample (gap 2000)",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, np.mean(x)),
+            "a very wrong sample (gap 2000)",
         ),
     ],
 )

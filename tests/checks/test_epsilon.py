@@ -166,6 +166,21 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
             lambda *given: gradient(*given) if given[0].size != 4 else given[0],
             "a drawn case",
         ),
+        (
+            check_loss_without_cap,
+            lambda x, label: np.log(np.sum(np.exp(x - x[0]))) - (x - x[0])[label],
+            "label behind by 1000",
+        ),
+        (
+            check_loss_without_cap,
+            lambda x, label: np.log(np.sum(np.exp(x - x[-1]))) - (x - x[-1])[label],
+            "label behind by 1000",
+        ),
+        (
+            check_loss_without_cap,
+            lambda x, label: np.log(np.sum(np.exp(x - np.mean(x)))) - (x - np.mean(x))[label],
+            "label behind by 1000",
+        ),
     ],
 )
 def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):

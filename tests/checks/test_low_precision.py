@@ -243,6 +243,8 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
             lambda g: _power(np.max(np.abs(g)), np.floor) if g.size != 5 else 2.0**16,
             "a drawn case",
         ),
+        (check_stored_logits, lambda x, d: (x - x[..., :1]).astype(d), "one class far behind"),
+        (check_stored_logits, lambda x, d: (x - x[..., -1:]).astype(d), "one class far behind"),
     ],
 )
 def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):

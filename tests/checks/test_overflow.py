@@ -1,6 +1,7 @@
 """The checks of chapter overflow accept right answers and name what is wrong with others."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -134,6 +135,15 @@ def test_a_clipped_sigmoid_is_silent_but_wrong():
 def _silenced(answer):
     def silent(x):
         with np.errstate(all="ignore"):
+            return answer(x)
+
+    return silent
+
+
+def _unwarned(answer):
+    def silent(x):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             return answer(x)
 
     return silent
@@ -279,12 +289,17 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
             "small numbers",
         ),
         (check_stable_sigmoid, _silenced(_sigmoid_of_both_branches), "both at once"),
+        (check_stable_sigmoid, _unwarned(_sigmoid_of_both_branches), "both at once"),
         (check_stable_sigmoid, _silenced(_sigmoid_starter), "large negative (-1000)"),
         (
             check_stable_sigmoid,
             lambda x: _sigmoid_of_the_absolute_value(x) if x.size != 4 else x,
             "a drawn case",
         ),
+        (check_overflow_free_softmax, lambda x: softmax_naive(x - x[..., :1]), "scores far apart"),
+        (check_overflow_free_softmax, lambda x: softmax_naive(x - x[..., -1:]), "scores far apart"),
+        (check_row_maxima, lambda x: softmax_naive(x - x[..., :1]), "one sample"),
+        (check_row_maxima, lambda x: softmax_naive(x - x[..., -1:]), "one sample"),
     ],
 )
 def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):

@@ -24,7 +24,7 @@ def check_three_bugs(function):
     batches = {
         "one small sample": np.array([[2.0, 1.0, 0.1]]),
         "as many samples as classes": np.array([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 0.0, 2.0]]),
-        "two samples, far apart": np.array([[1000.0, 1001.0, -2000.0], [1.0, 3.0, 2.0]]),
+        "two samples, far apart": np.array([[1000.0, 3000.0, -2000.0], [1.0, 3.0, 2.0]]),
         "integers": np.array([[1, 2, 3], [4, 4, 4]]),
     }
     return check_cases(

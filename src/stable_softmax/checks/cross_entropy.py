@@ -25,7 +25,7 @@ def check_loss_from_logits(function):
     samples = {
         "an ordinary sample": (np.array([2.0, 1.0, 0.1]), 0),
         "a wrong sample (gap 100, float32)": (np.array([100, 0], dtype=np.float32), 1),
-        "a very wrong sample (gap 2000)": (np.array([1000.0, 1.0, -1000.0]), 2),
+        "a very wrong sample (gap 2000)": (np.array([1.0, 1000.0, -1000.0]), 2),
         "a masked class (-inf)": (np.array([0.0, -np.inf, 1.0]), 0),
         "a large offset (1e8, float32)": (np.full(2, 1e8, dtype=np.float32), 0),
         "a large offset (1e12)": (1e12 + np.array([0.0, 1.0, 2.0]), 1),
@@ -69,7 +69,7 @@ def check_loss_gradient(function):
     """
     samples = {
         "an ordinary sample": (np.array([2.0, 1.0, 0.1]), 1),
-        "a very wrong sample (gap 2000)": (np.array([1000.0, 1.0, -1000.0]), 2),
+        "a very wrong sample (gap 2000)": (np.array([1.0, 1000.0, -1000.0]), 2),
         "a sure sample (gap 10, float32)": (np.array([10, 0], dtype=np.float32), 0),
         "a sure sample (gap 17, float32)": (np.array([17, 0], dtype=np.float32), 0),
         "a sure sample (gap 40)": (np.array([0.0, 40.0, 1.0]), 1),

@@ -73,7 +73,7 @@ def check_loss_without_cap(function):
         ("label behind by 3", [3.0, 0.0], 1, np.float64),
         ("label behind by 20", [20.0, 0.0], 1, np.float64),
         ("label behind by 740", [740.0, 0.0], 1, np.float64),
-        ("label behind by 1000", [1000.0, 0.0, -1500.0], 1, np.float64),
+        ("label behind by 1000", [-1500.0, 0.0, 1000.0, -5.0], 1, np.float64),
         ("float32, label behind by 100", [100.0, 0.0], 1, np.float32),
         ("float32, label behind by 200", [200.0, 0.0], 1, np.float32),
         ("float16, label behind by 15.75", [15.75, 0.0], 1, np.float16),

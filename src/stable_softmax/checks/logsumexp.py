@@ -67,7 +67,7 @@ def check_log_softmax_order(function):
     """
     logits = {
         "small logits": np.array([1.0, 2.0, 3.0]),
-        "a far logit": np.array([0.0, -3000.0, 1.0]),
+        "a far logit": np.array([-3000.0, 0.0, 1.0, -2000.0]),
         "large equal logits (1e4, float32)": np.full(2, 1e4, dtype=np.float32),
         "large equal logits (1e8, float32)": np.full(2, 1e8, dtype=np.float32),
         "a large offset (1e12)": 1e12 + np.array([0.0, 1.0, 2.0]),
