@@ -4,6 +4,8 @@ import importlib
 import pkgutil
 import re
 import warnings
+from decimal import Decimal
+from fractions import Fraction
 
 import jupytext
 import numpy as np
@@ -148,6 +150,7 @@ def test_arrays_inside_of_lists_are_compared_as_well():
         np.array([1.0, 2.0]).view(np.recarray),
         np.ma.array([1.0, 2.0]),
         np.longdouble([1, 2]),
+        [Fraction(1), Decimal(2)],
     ],
 )
 def test_integers_lists_tuples_and_other_arrays_are_accepted(right):

@@ -192,7 +192,7 @@ def _read(result):
     name = str(array.dtype).removeprefix("torch.")
     if name.startswith("complex"):
         raise Wrong("complex numbers were returned; take their .real or .imag")
-    if name == "object" and all(isinstance(v, python_numbers.Real) for v in array.flat):
+    if name == "object" and all(isinstance(v, python_numbers.Number) for v in array.flat):
         return array.astype(np.float64), None
     if name.startswith(("int", "uint")):
         return as_float64(array), None
