@@ -297,6 +297,7 @@ def test_a_function_without_a_name_gets_one():
             return x
 
     assert check_cases(Nameless(), [Case("case", (X,), X)]).title == "your answer"
+    assert not checks.check_stable_sigmoid(Nameless())
 
 
 def test_an_interrupt_stops_the_run_after_the_table(capsys):

@@ -1,5 +1,7 @@
 """Checks of the exercises in chapter ``overflow``."""
 
+import contextlib
+import functools
 import warnings
 
 import numpy as np
@@ -157,7 +159,6 @@ def check_stable_sigmoid(function):
     return check_cases(
         _without_silence(function) if callable(function) else function,
         [_sigmoid_case(name, x) for name, x in inputs.items()],
-        title=getattr(function, "__name__", None),
         draw=lambda rng: _sigmoid_case("drawn", eighths(rng, 4, within=40)),
         mistakes={
             "this is the sigmoid of -x": lambda x: _sigmoid(-x),
@@ -200,6 +201,8 @@ def _without_silence(function):
             warnings.warn(text, RuntimeWarning, stacklevel=2)
         return result
 
+    with contextlib.suppress(Exception):  # of a function without a name
+        functools.update_wrapper(answer, function)
     return answer
 
 
