@@ -134,11 +134,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         ),
         (
             check_log_add_exp,
-            lambda a, b: (
-                np.logaddexp(a, b)
-                if max(abs(a), abs(b)) in (0, 2, 3, 40, 1000, 1001, np.inf)
-                else a
-            ),
+            lambda a, b: np.logaddexp(a, b) if min(a, b) < 2 or a == b == 1000 else a,
             "a drawn case",
         ),
         (

@@ -38,7 +38,7 @@ def check_log_add_exp(function):
     return check_cases(
         function,
         [_pair_case(name, *pair) for name, pair in pairs.items()],
-        draw=lambda rng: _pair_case("drawn", *rng.integers(1, 400, size=2) / 8),
+        draw=lambda rng: _pair_case("drawn", *eighths(rng, 2) + rng.integers(6, 50)),
         mistakes={
             "1 + exp(-40) is rounded to 1: use log1p for the smaller number": (
                 lambda a, b: logsumexp_shifted(np.array([a, b]))

@@ -74,7 +74,7 @@ def check_stored_logits(function):
     }
 
     def draw(rng):
-        rows = eighths(rng, 2, 4) + 0.05 + rng.integers(200, 900, size=(2, 1))
+        rows = eighths(rng, 2, 4) + 0.05 + rng.integers(600, 900, size=(2, 1))
         return _stored_case("drawn", rows, one_of(rng, [BF16, FP16]))
 
     return check_cases(
