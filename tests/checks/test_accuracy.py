@@ -114,7 +114,7 @@ def test_exact_fractions_pass():
 def test_the_starter_of_two_product_finds_no_error():
     report = check_two_product(starter_two_product)
     assert failed(report) == set(report.reasons) - {"whole numbers (3, 5)"}
-    assert "of 1000: p + t misses a b" in report.reasons["arrays of 1000 random factors"]
+    assert "of 1000: p + t misses a·b" in report.reasons["arrays of 1000 random factors"]
 
 
 @pytest.mark.parametrize("splitter", [2.0**24 + 1, 2.0**30 + 1])
@@ -125,7 +125,7 @@ def test_halves_of_the_wrong_size_fail(splitter):
 def test_a_product_in_float32_or_a_single_number_is_refused():
     assert not check_two_product(lambda a, b: a * b)
     report = check_two_product(lambda a, b: (np.float32(a * b), np.float32(0) * np.float32(a)))
-    assert "must be float64" in report.reasons["(0.1, 0.1)"]
+    assert report.reasons["(0.1, 0.1)"] == "float64 was asked for, this is float32"
 
 
 def test_a_product_that_is_not_rounded_to_nearest_is_refused():
@@ -133,3 +133,72 @@ def test_a_product_that_is_not_rounded_to_nearest_is_refused():
         lambda a, b: (np.nextafter(a * b, 0), a * b - np.nextafter(a * b, 0))
     )
     assert report.reasons["whole numbers (3, 5)"] == "p is not the rounded product"
+
+
+_PRINTED = {3.0, 0.1, 1 + 2.0**-52, 1 / 3, 1e100}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_restored_shift,
+            softmax_with(fast_from_x),
+            "Hint: (x - z) - m is exact only where x is the larger of both: use TwoSum",
+        ),
+        (
+            check_restored_shift,
+            softmax_with(fast_from_m),
+            "Hint: x - (m + z) is exact only where m is the larger of both: use TwoSum",
+        ),
+        (
+            check_restored_shift,
+            softmax_with(knuth, sign=-1),
+            "Hint: the sign of the correction is wrong: it doubles the error",
+        ),
+        (check_two_product, lambda a, b: a * b, "return 2 results, p and t; got one float64"),
+        (check_two_product, split_product(2.0**24 + 1), "p + t misses a·b by up to"),
+        (
+            check_two_product,
+            lambda a, b: (np.float32(a) * np.float32(b), 0.0 * a),
+            "float64 was asked for, this is float32",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (check_restored_shift, lambda x: softmax_shifted(x).astype(np.float32), "close logits"),
+        (
+            check_restored_shift,
+            lambda x: softmax_twosum(x) if x.shape != (3,) or x[0] == 1 else x,
+            "a drawn case",
+        ),
+        (
+            check_two_product,
+            lambda a, b: two_product(a, b) if np.ndim(a) or abs(a) in _PRINTED else (a * b, 0.0),
+            "a drawn case",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_two_product, lambda a, b: list(two_product(a, b))),
+        (check_two_product, lambda a, b: np.array(two_product(a, b))),
+        (check_two_product, lambda a, b: [part.tolist() for part in two_product(a, b)]),
+        (check_restored_shift, lambda x: softmax_twosum(x).tolist()),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

@@ -6,6 +6,7 @@ from stable_softmax.checks.corrections import (
     check_masked_softmax,
     check_three_bugs,
 )
+from stable_softmax.pitfalls import softmax_in_place
 from stable_softmax.softmax import softmax_naive, softmax_shifted
 
 
@@ -35,15 +36,17 @@ def test_the_right_answer_passes(check, answer):
     assert check(answer)
 
 
-def test_the_starter_with_three_bugs_fails_everywhere_because_it_changes_its_argument():
+def test_the_starter_with_three_bugs_shows_all_of_them_at_once():
     def starter(x):
         x -= np.max(x)
         e = np.exp(x)
         return e / np.sum(e, axis=0)
 
-    failed = reasons(check_three_bugs(starter))
+    report = check_three_bugs(starter)
+    failed = reasons(report)
     assert len(failed) == 4
-    assert set(failed.values()) == {"the argument was changed"}
+    assert all("the argument was changed; got " in why for why in failed.values())
+    assert report.hint is None  # the book prints this table
 
 
 def test_each_of_the_three_bugs_alone_is_found():
@@ -105,3 +108,116 @@ def test_masking_by_a_factor_leaves_the_logit_0():
 )
 def test_other_wrong_masks_fail(wrong, where):
     assert where in reasons(check_masked_softmax(wrong))
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_three_bugs,
+            lambda x: softmax_naive(x - np.max(x)),
+            "Hint: one maximum is subtracted from all samples; each needs its own",
+        ),
+        (check_three_bugs, softmax_in_place, "the argument was changed"),
+        (
+            check_log_gradient,
+            lambda x, y: -right_gradient(x, y),
+            "Hint: this is the gradient of the loss -log p, with the other sign",
+        ),
+        (check_log_gradient, lambda x, y: 1 - softmax_shifted(x)[y], "shape () instead of (2,)"),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(x) * mask,
+            "Hint: the others have to share the rest: mask before the softmax",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: right_mask(x, ~mask),
+            "Hint: the mask is True for the classes that take part",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(np.where(mask, x, x.dtype.type(-1e4))),
+            "Hint: a finite fill value is the largest logit where the others lie below it",
+        ),
+        (
+            check_three_bugs,
+            lambda x: softmax_shifted(x, axis=0),
+            "one small sample got 1 at (0, 2), expected 0.0985659",
+        ),
+        (
+            check_three_bugs,
+            lambda x: softmax_naive(x - np.mean(x, axis=-1, keepdims=True)),
+            "two samples, far apart NumPy warned: overflow encountered in exp",
+        ),
+        (
+            check_log_gradient,
+            lambda x, y: right_gradient(x, 0),
+            "Hint: the label is not always class 0",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (check_three_bugs, lambda x: softmax_shifted(x).astype(np.float32), "one small sample"),
+        (check_three_bugs, lambda x: softmax_shifted(x) if x.shape[-1] == 3 else x, "a drawn case"),
+        (
+            check_log_gradient,
+            lambda x, y: right_gradient(x, y) if x.size < 5 else x,
+            "a drawn case",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(np.where(mask, x, x.dtype.type(-6e4))),
+            "the lowest numbers of float16",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(np.where(mask, x, np.finfo(x.dtype).min)),
+            "the lowest numbers of float16",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(np.where(mask, x, np.finfo(x.dtype).min)),
+            "the lowest numbers of float64",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(np.where(mask, x.astype(float), -1e6)),
+            "the lowest numbers of float64",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: softmax_shifted(np.where(mask, x, -1e9)),
+            "the lowest numbers of float64",
+        ),
+        (
+            check_masked_softmax,
+            lambda x, mask: right_mask(x, mask) if x.shape != (2, 4) else x,
+            "a drawn case",
+        ),
+        (check_three_bugs, lambda x: softmax_naive(x - x[..., :1]), "two samples, far apart"),
+        (check_three_bugs, lambda x: softmax_naive(x - x[..., -1:]), "two samples, far apart"),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_three_bugs, lambda x: softmax_shifted(x).tolist()),
+        (check_log_gradient, lambda x, y: tuple(right_gradient(x, y))),
+        (check_masked_softmax, lambda x, mask: right_mask(x.astype(float), mask)),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

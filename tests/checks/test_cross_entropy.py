@@ -11,6 +11,7 @@ from stable_softmax import (
     cross_entropy_log1p,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    softmax_shifted,
 )
 from stable_softmax.checks import check_derivative, check_loss_from_logits, check_loss_gradient
 
@@ -112,4 +113,150 @@ def test_a_one_sided_difference_fails_with_its_best_step():
 
 def test_a_derivative_of_the_wrong_shape_or_none_is_reported():
     assert check_derivative(lambda f, x: None).reasons["exp at 1"] == "nothing was returned"
-    assert check_derivative(lambda f, x: np.zeros(2)).reasons["exp at 1"].startswith("shape (2,)")
+    report = check_derivative(lambda f, x: np.zeros(2))
+    assert report.reasons["exp at 1"] == "expected one number, got the shape (2,)"
+
+
+def _loss_shifted_by(x, label, c):
+    z = x - c
+    return np.log(np.sum(np.exp(z))) - z[label]
+
+
+def _label_in_the_sum(x, label):
+    p = softmax_shifted(x)
+    p[label] = -np.sum(p)
+    return p
+
+
+def _diagonal(x, label):
+    gradient = cross_entropy_gradient_complement(x, label)
+    return np.where(np.arange(x.size) == label, gradient, 0)
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_loss_from_logits,
+            cross_entropy_epsilon,
+            "Hint: epsilon is a cap: a wrong sample has a larger loss",
+        ),
+        (
+            check_loss_from_logits,
+            cross_entropy_from_logsumexp,
+            "Hint: m + log(s) is rounded to the digits of m",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: -cross_entropy_shifted(x, label),
+            "Hint: this is the logarithm of p, the negative loss",
+        ),
+        (
+            check_loss_gradient,
+            lambda *given: -cross_entropy_gradient_complement(*given),
+            "Hint: this is the gradient of log p, with the other sign",
+        ),
+        (
+            check_loss_gradient,
+            _diagonal,
+            "Hint: the entries of the other classes are missing: they are p",
+        ),
+        (
+            check_derivative,
+            lambda f, x: (f(x + 1e-8) - f(x)) / 1e-8,
+            "Hint: a one-sided difference has an error of the order of h",
+        ),
+        (
+            check_derivative,
+            lambda f, x: (f(x + 5e-6) - f(x - 5e-6)) / 5e-6,
+            "Hint: a central difference is divided by 2 h",
+        ),
+        (
+            check_derivative,
+            lambda f, x: f(x + 1e-20j) / 1e-20,
+            "complex numbers were returned; take their .real or .imag",
+        ),
+        (
+            check_loss_gradient,
+            _label_in_the_sum,
+            "Hint: the label's own p is still in the sum: set it to 0 first",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (
+            check_loss_from_logits,
+            lambda x, label: cross_entropy_shifted(x, label).astype(np.float16),
+            "an ordinary sample",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: (
+                cross_entropy_shifted(x, label) if np.min(x) not in (-1, -4097) else 1.0
+            ),
+            "a drawn case",
+        ),
+        (
+            check_loss_gradient,
+            lambda *given: starter_gradient(*given).astype(np.float16),
+            "a sure sample (gap 40)",
+        ),
+        (
+            check_loss_gradient,
+            lambda x, label: cross_entropy_gradient_complement(x, label) if x.size < 4 else x,
+            "a drawn case",
+        ),
+        (
+            check_derivative,
+            lambda f, x: {np.exp: np.exp(x), np.log: 0.5, np.sin: np.cos(x), np.square: 6}.get(
+                f, 1 / (1 + np.exp(-0.5))
+            ),
+            "a drawn case",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, x[0]),
+            "a very wrong sample (gap 2000)",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, x[-1]),
+            "a very wrong sample (gap 2000)",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, x[label]),
+            "a very wrong sample (gap 2000)",
+        ),
+        (
+            check_loss_from_logits,
+            lambda x, label: _loss_shifted_by(x, label, np.mean(x)),
+            "a very wrong sample (gap 2000)",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (
+            check_loss_from_logits,
+            lambda x, label: float(cross_entropy_shifted(x.astype(float), label)),
+        ),
+        (check_derivative, lambda f, x: f(x + 1e-20j).imag / 1e-20),
+        (check_derivative, lambda f, x: float((f(x + 5e-6) - f(x - 5e-6)) / 1e-5)),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

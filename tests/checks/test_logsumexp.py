@@ -1,6 +1,7 @@
 """The exercise checks of the chapter logsumexp: right answers pass, wrong ones say why not."""
 
 import numpy as np
+import pytest
 
 from stable_softmax import (
     log_softmax_log1p,
@@ -75,3 +76,92 @@ def test_a_shift_by_the_maximum_of_the_whole_batch_is_accepted_only_with_its_dig
 
     report = check_log_softmax_order(whole_batch)
     assert "divide by zero" in report.reasons["a batch of two rows"]
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_log_add_exp,
+            lambda a, b: logsumexp_shifted(np.array([a, b])),
+            "Hint: 1 + exp(-40) is rounded to 1: use log1p",
+        ),
+        (
+            check_log_add_exp,
+            lambda a, b: a + np.log1p(np.exp(b - a)),
+            "Hint: a need not be the larger one",
+        ),
+        (
+            check_log_softmax_order,
+            log_softmax_naive,
+            "Hint: exp overflows: keep the shift by the maximum",
+        ),
+        (
+            check_log_softmax_order,
+            lambda x: 2 * (x - x.max(axis=-1, keepdims=True)) - log_softmax_shifted(x),
+            "Hint: the sign of log(s) is wrong",
+        ),
+        (
+            check_log_add_exp,
+            lambda a, b: (a + b + abs(a - b)) / 2 + np.log1p(np.exp(-abs(a - b))),
+            "Hint: (a + b + |a - b|) / 2 is nan for an infinity: use np.maximum",
+        ),
+        (
+            check_log_softmax_order,
+            lambda x: log_softmax_naive(x - np.max(x)),
+            "Hint: one maximum is subtracted from the whole batch; each row needs its own",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (
+            check_log_add_exp,
+            lambda a, b: (a + b + abs(a - b)) / 2 + np.log1p(np.exp(-abs(a - b))),
+            "the empty one first (-inf, 3)",
+        ),
+        (
+            check_log_add_exp,
+            lambda a, b: np.float16(logsumexp_shifted(np.array([a, b]))),
+            "far apart (0, -40)",
+        ),
+        (
+            check_log_add_exp,
+            lambda a, b: np.logaddexp(a, b) if min(a, b) < 2 or a == b == 1000 else a,
+            "a drawn case",
+        ),
+        (
+            check_log_softmax_order,
+            lambda x: log_softmax_shifted(x) if x.shape[-1] < 4 or -3000 in x else x,
+            "a drawn case",
+        ),
+        (
+            check_log_softmax_order,
+            lambda x: log_softmax_shifted(x.astype(np.float16)),
+            "small logits",
+        ),
+        (check_log_softmax_order, lambda x: log_softmax_naive(x - x[..., :1]), "a far logit"),
+        (check_log_softmax_order, lambda x: log_softmax_naive(x - x[..., -1:]), "a far logit"),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_log_add_exp, lambda a, b: float(np.logaddexp(a, b))),
+        (check_log_add_exp, lambda a, b: np.atleast_1d(np.logaddexp(a, b))[0]),
+        (check_log_softmax_order, lambda x: log_softmax_shifted(x.astype(float))),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

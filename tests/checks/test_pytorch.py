@@ -106,3 +106,113 @@ def test_the_formula_of_pytorch_fails_only_for_a_sure_sample_of_label_0():
 )
 def test_other_wrong_binary_losses_fail(wrong):
     assert not check_binary_loss(wrong)
+
+
+def _masked_by_a_product(x, labels):
+    kept = labels != -100
+    losses = cross_entropy_shifted(x, np.where(kept, labels, 0))
+    return np.sum(losses * kept) / np.sum(kept)
+
+
+def _ignores_negative_labels(x, labels):
+    kept = labels >= 0
+    return np.sum(cross_entropy_shifted(x[kept], labels[kept])) / max(np.sum(kept), 1)
+
+
+def _counts_from_the_last_class(x, labels):
+    kept = labels != -100
+    x, labels = x[kept], labels[kept]
+    losses = [cross_entropy_shifted(row, label % 3) for row, label in zip(x, labels, strict=True)]
+    return sum(losses) / max(len(losses), 1)
+
+
+def _starter_binary(z, y):
+    p = 1 / (1 + np.exp(-z))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_mean_loss,
+            lambda x, labels: right_mean(x, labels) * np.mean(labels != -100),
+            "Hint: the sum is divided by the number of all samples",
+        ),
+        (
+            check_mean_loss,
+            lambda x, labels: right_mean(x, labels) * np.sum(labels != -100),
+            "Hint: this is the sum, not the mean",
+        ),
+        (check_mean_loss, _ignores_negative_labels, "Hint: only the label -100 is ignored"),
+        (
+            check_mean_loss,
+            lambda x, labels: cross_entropy_shifted(x, labels).mean(),
+            "raised ValueError",
+        ),
+        (
+            check_binary_loss,
+            lambda z, y: right_binary(z, 1 - y),
+            "Hint: the labels are interchanged",
+        ),
+        (
+            check_binary_loss,
+            pytorch_binary,
+            "Hint: (1 - y) z + log(1 + exp(-z)) cancels for a large negative z and label 0",
+        ),
+        (
+            check_binary_loss,
+            lambda z, y: np.maximum(z, 0) - z * y + np.log(1 + np.exp(-abs(z))),
+            "Hint: log(1 + exp(t)) rounds a small exp(t) away: use log1p",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (check_mean_loss, _ignores_negative_labels, "the label -1 is not ignored"),
+        (check_mean_loss, lambda *given: np.float32(right_mean(*given)), "nothing ignored"),
+        (
+            check_mean_loss,
+            lambda x, labels: right_mean(x, labels) if len(x) < 4 else 1.0,
+            "a drawn case",
+        ),
+        (
+            check_binary_loss,
+            lambda z, y: right_binary(z, np.full_like(y, y[0])),
+            "both labels at once",
+        ),
+        (
+            check_binary_loss,
+            lambda z, y: pytorch_binary(z, y).astype(np.float16),
+            "moderate, label 0",
+        ),
+        (
+            check_binary_loss,
+            lambda z, y: right_binary(z, y) if z.size != 4 or (z[2] == 0.5 and z[3] == -3) else z,
+            "a drawn case",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_mean_loss, lambda x, labels: right_mean(x, labels) if np.any(labels != -100) else 0),
+        (check_mean_loss, lambda x, labels: float(right_mean(x, labels))),
+        (check_mean_loss, _counts_from_the_last_class),
+        (check_binary_loss, lambda z, y: np.logaddexp(0, np.where(y == 1, -z, z))),
+        (check_binary_loss, lambda z, y: right_binary(z, y).tolist()),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

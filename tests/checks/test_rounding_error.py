@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pytest
 
 from stable_softmax import cross_entropy_exact, softmax_exact
 from stable_softmax.checks import check_accurate_sum, check_loss_condition
@@ -94,3 +95,97 @@ def test_a_sum_without_absolute_values_fails():
 
     report = check_loss_condition(signed)
     assert report.reasons["three logits, label 0"]
+
+
+def _even_only(e):
+    while e.size > 1:
+        e = e[: e.size // 2] + e[e.size // 2 : 2 * (e.size // 2)]
+    return e[0]
+
+
+def _sum_of_python_floats(e):
+    total = 0.0
+    for term in e.tolist():
+        total += term
+    return total
+
+
+def _change(x, label, first, then):
+    p = softmax_exact(x)
+    p[label] -= 1
+    return then(first(p * x)) / cross_entropy_exact(x, label)
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_accurate_sum,
+            lambda e: starter_sum(np.sort(e)),
+            "Hint: sorting helps a few small numbers, not many equal ones",
+        ),
+        (check_accurate_sum, _even_only, "Hint: one number of an odd count is lost"),
+        (
+            check_accurate_sum,
+            lambda e: np.sum(e, dtype=np.float64),
+            "float32 was asked for, this is float64",
+        ),
+        (
+            check_loss_condition,
+            lambda x, label: _change(x, label, np.sum, np.abs),
+            "Hint: the terms may not cancel: add their absolute values",
+        ),
+        (
+            check_loss_condition,
+            lambda x, label: condition(x, label) * cross_entropy_exact(x, label),
+            "Hint: this is the absolute change: divide by the loss",
+        ),
+        (
+            check_loss_condition,
+            lambda x, label: _change(x, label, np.abs, np.max),
+            "Hint: the largest term is not their sum",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (check_accurate_sum, lambda e: np.sum(e, dtype=np.float64), "1000 random exponentials"),
+        (check_accurate_sum, lambda e: math.fsum(e.tolist()), "three numbers"),
+        (check_accurate_sum, _sum_of_python_floats, "three numbers"),
+        (
+            check_accurate_sum,
+            lambda e: compensated_sum(e) if not 4 < e.size < 11 else e[0],
+            "a drawn case",
+        ),
+        (
+            check_loss_condition,
+            lambda x, label: np.float16(condition(x, label)),
+            "three logits, label 0",
+        ),
+        (
+            check_loss_condition,
+            lambda x, label: condition(x, label) if x.size != 4 or x[0] == -3 else 1.0,
+            "a drawn case",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_accurate_sum, lambda e: np.array(compensated_sum(e))),
+        (check_loss_condition, lambda x, label: float(condition(x, label))),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

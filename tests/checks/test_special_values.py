@@ -1,6 +1,7 @@
 """The exercise checks of the chapter special_values: right answers pass, wrong ones say why not."""
 
 import numpy as np
+import pytest
 
 from stable_softmax.checks import (
     check_masked_rows,
@@ -150,3 +151,114 @@ def test_nansum_hides_the_failure_that_matters():
 
 def test_the_plain_mean_of_the_means_fails():
     assert "two batches" in failed(check_mean_of_batches(lambda m, c: np.mean(m)))
+
+
+def _selected(means, counts):
+    some = counts > 0
+    return np.sum(means[some] * counts[some]) / max(np.sum(counts), 1)
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_masked_rows,
+            lambda x, mask: softmax_filled(x, mask, -1e6),
+            "Hint: a finite fill is a logit like any other",
+        ),
+        (
+            check_masked_rows,
+            lambda x, mask: softmax_filled(x, mask, -np.inf),
+            "Hint: a row without any class is -inf - (-inf) and 0/0",
+        ),
+        (
+            check_masked_rows,
+            lambda x, mask: np.nan_to_num(softmax_filled(x, mask, -np.inf)),
+            "Hint: nan_to_num also hides the nan of a class that takes part",
+        ),
+        (
+            check_where_backward,
+            lambda x, g: np.where(x > 0, g / x, 0),
+            "Hint: the slope is computed where it does not count",
+        ),
+        (
+            check_where_backward,
+            lambda x, g: np.where(x > 0, g, 0) / (x + 1e-7),
+            "Hint: a number added to x changes every slope",
+        ),
+        (
+            check_where_backward,
+            lambda x, g: np.where(x > 0, 1, 0) / np.where(x > 0, x, 1),
+            "Hint: the gradient that was received is missing",
+        ),
+        (
+            check_mean_of_batches,
+            lambda m, c: np.nansum(m * c) / max(np.sum(c), 1),
+            "Hint: this also hides the nan of a batch that has samples",
+        ),
+        (
+            check_mean_of_batches,
+            lambda m, c: np.mean(m),
+            "Hint: batches of different size have different weights",
+        ),
+        (
+            check_mean_of_batches,
+            lambda m, c: np.nansum(m * c) / np.sum(c),
+            "no sample at all NumPy warned: invalid value encountered in",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (
+            check_masked_rows,
+            lambda x, mask: softmax_masked(x, mask).astype(np.float32),
+            "nothing masked",
+        ),
+        (
+            check_masked_rows,
+            lambda x, mask: softmax_masked(x, mask) if x.shape[-1] == 3 else x,
+            "a drawn case",
+        ),
+        (
+            check_where_backward,
+            lambda x, g: np.float16(np.where(x > 0, g, 0) / np.where(x > 0, x, 1)),
+            "positive numbers",
+        ),
+        (
+            check_where_backward,
+            lambda x, g: np.where(x > 0, g, 0) / np.where(x > 0, x, 1) if len(x) < 4 else g,
+            "a drawn case",
+        ),
+        (
+            check_mean_of_batches,
+            lambda m, c: _selected(m, c) if len(m) < 4 else -1.0,
+            "a drawn case",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_mean_of_batches, lambda m, c: _selected(m, c) if np.any(c) else 0),
+        (check_mean_of_batches, lambda m, c: float(_selected(m, c))),
+        (check_masked_rows, lambda x, mask: softmax_masked(x, mask).tolist()),
+        (
+            check_where_backward,
+            lambda x, g: [float(b / a) if a > 0 else 0 for a, b in zip(x, g, strict=True)],
+        ),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

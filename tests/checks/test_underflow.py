@@ -1,5 +1,7 @@
 """The checks of chapter underflow accept right answers and name what is wrong with others."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -104,10 +106,126 @@ def _weights_starter(energies):
     [
         (_weights_starter, "large energies (1000)", "NumPy warned: invalid value"),
         (_weights_starter, "large negative energies (-1000)", "overflow encountered in exp"),
-        (_weights_starter, "float32, in the gray zone (100)", "ulp"),
+        (_weights_starter, "float32, in the gray zone (100)", "relative error 0.084"),
         (lambda e: softmax_naive(e.max() - e), "energies far apart", "overflow encountered in exp"),
         (softmax_shifted, "small energies", "expected"),
     ],
 )
 def test_wrong_weights_get_their_reason(answer, case, reason):
     assert reason in check_boltzmann_weights(answer).reasons[case]
+
+
+def _zone_of(largest, smallest, fmt):
+    zones = [_zone(largest, fmt), _zone(smallest + 2, fmt)]
+    return "nan" if zones[0] == "nan" else zones[1] if zones[1] != "nan" else "zeros"
+
+
+def _log(p):
+    with np.errstate(divide="ignore"):
+        return np.log(p)
+
+
+def _log_of_longdouble_product(p):
+    with np.errstate(divide="ignore"):
+        return float(np.log(np.prod(p.astype(np.longdouble))))
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "message"),
+    [
+        (
+            check_underflow_zone,
+            _zone_of_the_largest_logit,
+            "Hint: this looks at c only; c - 2, the smallest logit, meets each border first",
+        ),
+        (
+            check_underflow_zone,
+            lambda c, fmt: _zone_of_the_largest_logit(c - 2, fmt),
+            "Hint: this looks at c - 2 only",
+        ),
+        (check_underflow_zone, lambda c, fmt: _zone(c, fmt).upper(), "got 'NAN', expected 'nan'"),
+        (
+            check_log_of_product,
+            lambda p: np.log(np.prod(p) + 1e-300),
+            "Hint: where the product underflows, this is the logarithm of the added number",
+        ),
+        (
+            check_log_of_product,
+            lambda p: np.sum(np.log(p + 1e-7)),
+            "Hint: a number added to each probability changes its logarithm",
+        ),
+        (
+            check_boltzmann_weights,
+            lambda e: softmax_naive(e.max() - e),
+            "Hint: subtract the smallest energy: beside the largest or the mean",
+        ),
+        (
+            check_boltzmann_weights,
+            softmax_shifted,
+            "Hint: the sign is lost: a state of low energy has the large weight",
+        ),
+        (
+            check_boltzmann_weights,
+            lambda e: softmax_naive(e.mean() - e),
+            "Hint: subtract the smallest energy: beside the largest or the mean",
+        ),
+        (
+            check_log_of_product,
+            lambda p: np.sum(np.log(np.maximum(p, 1e-7))),
+            "an event that was impossible got -16.8112, expected -inf",
+        ),
+    ],
+)
+def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, message):
+    report = check(answer)
+    assert not report
+    assert message in " ".join(str(report).split())
+
+
+@pytest.mark.parametrize(
+    ("check", "answer", "case"),
+    [
+        (
+            check_underflow_zone,
+            lambda c, fmt: "nan" if c - 1 < fmt.exp_range[2] else _zone(c, fmt),
+            "fp32, c = -103.9",
+        ),
+        (check_underflow_zone, lambda c, fmt: _zone_of(c, c - 1.5, fmt), "fp32, c = -85.4"),
+        (check_underflow_zone, lambda c, fmt: _zone_of(c, c - 1.5, fmt), "fp32, c = -102"),
+        (check_log_of_product, _log_of_longdouble_product, "10,000 times 0.1"),
+        (check_log_of_product, lambda p: _sum_of_logs(p) if p.size != 8 else 0.0, "a drawn case"),
+        (check_boltzmann_weights, lambda e: softmax_naive(e.mean() - e), "energies far apart"),
+        (check_boltzmann_weights, lambda e: softmax_naive(e[0] - e), "energies far apart"),
+        (
+            check_boltzmann_weights,
+            lambda e: softmax_shifted(-e).astype(np.float16),
+            "small energies",
+        ),
+        (
+            check_boltzmann_weights,
+            lambda e: softmax_shifted(-e) if e.size != 4 else e,
+            "a drawn case",
+        ),
+        (check_boltzmann_weights, lambda e: softmax_naive(e[-1] - e), "energies far apart"),
+        (
+            check_underflow_zone,
+            lambda c, fmt: "nan" if c - 0.5 < fmt.exp_range[2] else _zone(c, fmt),
+            "fp32, c = -103.9",
+        ),
+    ],
+)
+def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, case):
+    assert case in {name for name, why in check(answer).reasons.items() if why}
+
+
+@pytest.mark.parametrize(
+    ("check", "answer"),
+    [
+        (check_log_of_product, lambda p: sum(math.log(v) for v in p)),
+        (check_log_of_product, lambda p: np.cumsum(_log(p))[-1]),
+        (check_log_of_product, lambda p: sum(math.log(v) if v else -math.inf for v in p)),
+        (check_boltzmann_weights, lambda e: softmax_shifted(-e).tolist()),
+    ],
+)
+def test_a_right_answer_of_another_form_passes(check, answer):
+    assert check(answer)

@@ -4,6 +4,8 @@ import numpy as np
 
 from ..floating_point import FP64
 from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact, softmax_exact
+from ..softmax import softmax_shifted
+from .drawing import eighths, one_of
 from .report import Case, check_cases
 
 
@@ -29,12 +31,28 @@ def check_epsilon_gradient(function):
         ("label ahead", [0.0, 3.0, 1.0], 1, 1e-2),
         ("logits near 1000", [1000.0, 990.0], 1, 1e-5),
     ]
+
+    def draw(rng):
+        x = eighths(rng, 4)
+        return _gradient_case("drawn", x, int(np.argmin(x)), one_of(rng, [0.5, 0.03, 0.004]))
+
     return check_cases(
         function,
-        [
-            Case(name, (np.array(x), label, epsilon), _gradient(np.array(x), label, epsilon), 16.0)
-            for name, x, label, epsilon in cases
-        ],
+        [_gradient_case(*case) for case in cases],
+        draw=draw,
+        mistakes={
+            "every entry has the same factor, with the probability of the label": (
+                lambda x, label, epsilon: (
+                    _difference(x, label) * (softmax_shifted(x) / (softmax_shifted(x) + epsilon))
+                )
+            ),
+            "the factor lacks its numerator p_y": lambda x, label, epsilon: (
+                _difference(x, label) / (softmax_shifted(x)[label] + epsilon)
+            ),
+            "the sign is that of an ascent": lambda x, label, epsilon: (
+                -_difference(x, label) * _factor(softmax_shifted(x)[label], epsilon)
+            ),
+        },
     )
 
 
@@ -54,26 +72,61 @@ def check_loss_without_cap(function):
     cases = [
         ("label behind by 3", [3.0, 0.0], 1, np.float64),
         ("label behind by 20", [20.0, 0.0], 1, np.float64),
-        ("label behind by 1000", [1000.0, 0.0, -5.0], 1, np.float64),
+        ("label behind by 740", [740.0, 0.0], 1, np.float64),
+        ("label behind by 1000", [-1500.0, 0.0, 1000.0, -5.0], 1, np.float64),
+        ("float32, label behind by 100", [100.0, 0.0], 1, np.float32),
         ("float32, label behind by 200", [200.0, 0.0], 1, np.float32),
+        ("float16, label behind by 15.75", [15.75, 0.0], 1, np.float16),
         ("float16, label behind by 40", [40.0, 0.0], 1, np.float16),
+        ("float32, two logits of 1e8", [1e8, 1e8], 1, np.float32),
         ("a sure sample: loss 0, not negative", [0.0, 1000.0], 1, np.float64),
         ("a thousand equal classes", np.zeros(1000), 7, np.float64),
     ]
+
+    def draw(rng):
+        x = rng.permutation([0.0, -1.0, rng.integers(3, 30) / 2])
+        return _loss_case(
+            "drawn", x, int(np.argmin(x)), one_of(rng, [np.float64, np.float32]), max_ulp=8.0
+        )
+
     return check_cases(
         function,
-        [
-            Case(
-                name,
-                (np.asarray(x, dtype), label),
-                cross_entropy_exact(np.asarray(x, dtype), label),
-            )
-            for name, x, label, dtype in cases
-        ],
+        [_loss_case(*case) for case in cases],
+        draw=draw,
+        mistakes={
+            "a clamp is a cap as well: start from the logits, not from p": (
+                lambda x, label: -np.log(np.maximum(softmax_shifted(x)[label], 1e-7))
+            ),
+            "p has lost its digits, or is 0, before the logarithm: start from the logits": (
+                lambda x, label: -np.log(softmax_shifted(x)[label])
+            ),
+            "m + log(s) has no room for log(s) next to a large m: subtract m from the label's "
+            "logit instead": _wrong_order,
+        },
     )
 
 
-def _gradient(x, label, epsilon):
-    """Return the exact gradient but for a few roundings: the switch times the true gradient."""
+def _wrong_order(x, label):
+    m = np.max(x)
+    return m + np.log(np.sum(np.exp(x - m))) - x[label]
+
+
+def _difference(x, label):
+    return softmax_shifted(x) - (np.arange(x.size) == label)
+
+
+def _factor(p, epsilon):
+    return p / (p + epsilon)
+
+
+def _gradient_case(name, x, label, epsilon):
+    """Make a case of the exact gradient but for a few roundings: the switch times the true one."""
+    x = np.array(x)
     p = softmax_exact(x, dtype=FP64)[label]
-    return p / (p + epsilon) * cross_entropy_gradient_exact(x, label, dtype=FP64)
+    exact = _factor(p, epsilon) * cross_entropy_gradient_exact(x, label, dtype=FP64)
+    return Case(name, (x, label, epsilon), exact, max_ulp=16.0)
+
+
+def _loss_case(name, x, label, dtype, max_ulp=4.0):
+    x = np.asarray(x, dtype)
+    return Case(name, (x, label), cross_entropy_exact(x, label), max_ulp)

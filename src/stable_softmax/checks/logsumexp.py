@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from ..log_softmax import log_softmax_naive
+from ..logsumexp import logsumexp_shifted
 from ..measure.exact import log_softmax_exact, logsumexp_exact
+from .drawing import eighths, one_of
 from .report import Case, check_cases
 
 _INF = np.inf
@@ -30,13 +33,21 @@ def check_log_add_exp(function):
         "the other order (-40, 0)": (-40.0, 0.0),
         "very far apart (1000, -1000)": (1000.0, -1000.0),
         "an empty summand (3, -inf)": (3.0, -_INF),
+        "the empty one first (-inf, 3)": (-_INF, 3.0),
     }
     return check_cases(
         function,
-        [
-            Case(name, tuple(map(np.float64, pair)), logsumexp_exact(np.array(pair)), max_ulp=4.0)
-            for name, pair in pairs.items()
-        ],
+        [_pair_case(name, *pair) for name, pair in pairs.items()],
+        draw=lambda rng: _pair_case("drawn", *eighths(rng, 2) + rng.integers(6, 50)),
+        mistakes={
+            "1 + exp(-40) is rounded to 1: use log1p for the smaller number": (
+                lambda a, b: logsumexp_shifted(np.array([a, b]))
+            ),
+            "a need not be the larger one": lambda a, b: a + np.log1p(np.exp(b - a)),
+            "(a + b + |a - b|) / 2 is nan for an infinity: use np.maximum": (
+                lambda a, b: (a + b + abs(a - b)) / 2 + np.log1p(np.exp(-abs(a - b)))
+            ),
+        },
     )
 
 
@@ -56,14 +67,51 @@ def check_log_softmax_order(function):
     """
     logits = {
         "small logits": np.array([1.0, 2.0, 3.0]),
-        "a far logit": np.array([0.0, -200.0, 1.0]),
+        "a far logit": np.array([-3000.0, 0.0, 1.0, -2000.0]),
         "large equal logits (1e4, float32)": np.full(2, 1e4, dtype=np.float32),
         "large equal logits (1e8, float32)": np.full(2, 1e8, dtype=np.float32),
         "a large offset (1e12)": 1e12 + np.array([0.0, 1.0, 2.0]),
         "a negative offset (-1e12)": -1e12 + np.array([0.0, 1.0, 2.0]),
         "a batch of two rows": np.array([[1e9, 1e9, 1e9], [0.0, 1.0, 2.0]]),
     }
+
+    def draw(rng):
+        return _log_softmax_case(eighths(rng, 2, 4, within=1) + one_of(rng, [1e6, -1e7, 1e8]))
+
     return check_cases(
         function,
-        [Case(name, (x,), log_softmax_exact(x), max_ulp=4.0) for name, x in logits.items()],
+        [Case(name, (x,), log_softmax_exact(x)) for name, x in logits.items()],
+        draw=draw,
+        mistakes={
+            "exp overflows: keep the shift by the maximum": log_softmax_naive,
+            "one maximum is subtracted from the whole batch; each row needs its own": (
+                lambda x: log_softmax_naive(x - np.max(x))
+            ),
+            "the sign of log(s) is wrong": lambda x: 2 * _shift(x) - _right_order(x),
+        },
     )
+
+
+def _shift(x):
+    return x - np.max(x, axis=-1, keepdims=True)
+
+
+def _log_sum(x):
+    return np.log(np.sum(np.exp(_shift(x)), axis=-1, keepdims=True))
+
+
+def _right_order(x):
+    return _shift(x) - _log_sum(x)
+
+
+def _wrong_order(x):
+    return x - (np.max(x, axis=-1, keepdims=True) + _log_sum(x))
+
+
+def _pair_case(name, *pair):
+    exact = logsumexp_exact(np.array(pair))
+    return Case(name, tuple(map(np.float64, pair)), exact)
+
+
+def _log_softmax_case(x):
+    return Case("drawn", (x,), log_softmax_exact(x), max_ulp=16.0)

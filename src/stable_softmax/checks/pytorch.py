@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from ..cross_entropy import cross_entropy_shifted
 from ..floating_point import FP64
 from ..measure.exact import cross_entropy_exact
+from .drawing import eighths
 from .report import Case, check_cases
 
 
@@ -14,7 +16,8 @@ def check_mean_loss(function):
     ----------
     function : callable
         Takes ``(x, labels)``, logits of shape (m, n) and class indices of shape (m,); returns
-        the mean over the samples whose label is not -100, and 0 if there is none.
+        the mean over the samples whose label is not -100, and 0 if there is none. Another
+        negative label may raise, or count from the last class.
 
     Returns
     -------
@@ -29,8 +32,28 @@ def check_mean_loss(function):
         _mean_case("ignored sample of nan", _with_row(x, 1, np.nan), ignored),
         _mean_case("ignored sample of inf", _with_row(x, 1, np.inf), ignored),
         _mean_case("all samples ignored", x, np.full(3, -100)),
+        _mean_case("the label -1 is not ignored", x, np.array([1, 0, -1]), may_raise=True),
     ]
-    return check_cases(function, cases)
+
+    def draw(rng):
+        x, labels = eighths(rng, 5, 3), rng.integers(3, size=5)
+        labels[rng.integers(5)] = -100
+        return _mean_case("drawn", x, labels, max_ulp=16.0)
+
+    return check_cases(
+        function,
+        cases,
+        draw=draw,
+        mistakes={
+            "only the label -100 is ignored": lambda x, labels: _mean(x, labels, labels >= 0),
+            "the sum is divided by the number of all samples": (
+                lambda x, labels: _mean(x, labels, labels != -100) * np.mean(labels != -100)
+            ),
+            "this is the sum, not the mean": (
+                lambda x, labels: _mean(x, labels, labels != -100) * np.sum(labels != -100)
+            ),
+        },
+    )
 
 
 def check_binary_loss(function):
@@ -54,10 +77,43 @@ def check_binary_loss(function):
         _binary_case("wrong and sure, label 1", [-40.0, -1000.0], 1),
         _binary_case("right and sure, label 0", [-17.0, -40.0], 0),
         _binary_case("right and sure, label 1", [17.0, 40.0], 1),
+        _binary_case("both labels at once", [17.0, -17.0, 0.5, -3.0], [1, 0, 0, 1]),
         _binary_case("float32, label 0", np.float32([-17.0, 95.0]), 0),
         _binary_case("float32, label 1", np.float32([17.0, -95.0]), 1),
     ]
-    return check_cases(function, cases)
+    return check_cases(
+        function,
+        cases,
+        draw=lambda rng: _binary_case(
+            "drawn", eighths(rng, 4, within=40), rng.integers(2, size=4), max_ulp=8.0
+        ),
+        mistakes={
+            "the labels are interchanged": lambda z, y: _softplus(np.where(y == 1, z, -z)),
+            "(1 - y) z + log(1 + exp(-z)) cancels for a large negative z and label 0": (
+                lambda z, y: (1 - y) * z + _softplus(-z)
+            ),
+            "log(1 + exp(t)) rounds a small exp(t) away: use log1p": (
+                lambda z, y: np.maximum(z, 0) - z * y + np.log(1 + np.exp(-np.abs(z)))
+            ),
+        },
+    )
+
+
+def _losses(x, labels):
+    return cross_entropy_shifted(x, np.where(labels == -100, 0, labels))
+
+
+def _mean(x, labels, kept):
+    return np.sum(cross_entropy_shifted(x[kept], labels[kept])) / max(np.sum(kept), 1)
+
+
+def _softplus(t):
+    return np.maximum(t, 0) + np.log1p(np.exp(-np.abs(t)))
+
+
+def _two_step(z, y):
+    p = 1 / (1 + np.exp(-z))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p))
 
 
 def _with_row(x, row, value):
@@ -66,14 +122,14 @@ def _with_row(x, row, value):
     return changed
 
 
-def _mean_case(name, x, labels):
+def _mean_case(name, x, labels, **options):
     kept = labels != -100
-    exact = cross_entropy_exact(x[kept], labels[kept], dtype=FP64)
-    return Case(name, (x, labels), exact.mean() if kept.any() else 0.0)
+    exact = cross_entropy_exact(x[kept], labels[kept] % x.shape[-1], dtype=FP64)
+    return Case(name, (x, labels), exact.mean() if kept.any() else 0.0, **options)
 
 
-def _binary_case(name, z, label):
+def _binary_case(name, z, labels, max_ulp=4.0):
     z = np.asarray(z)
+    labels = np.broadcast_to(labels, z.shape)
     pairs = np.stack([np.zeros_like(z), z], axis=-1)
-    expected = cross_entropy_exact(pairs, np.full(z.shape, label))
-    return Case(name, (z, np.full_like(z, label)), expected)
+    return Case(name, (z, labels.astype(z.dtype)), cross_entropy_exact(pairs, labels), max_ulp)

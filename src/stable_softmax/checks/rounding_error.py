@@ -4,7 +4,9 @@ import math
 
 import numpy as np
 
+from ..floating_point import FP32
 from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact
+from .drawing import eighths, positive
 from .report import Case, check_cases
 
 
@@ -14,13 +16,15 @@ def check_accurate_sum(function):
     Parameters
     ----------
     function : callable
-        ``function(e)`` returns the sum of a float32 vector.
+        ``function(e)`` returns the sum of a float32 vector, in float32.
 
     Returns
     -------
     Report
         True if every case passed. The expected values are exact sums, and four ulp are allowed:
         more than a sum by halves needs for these vectors, far less than one from left to right.
+        A float64 result is refused; a sum in float64 that is rounded to float32 at the end has
+        the same bits as a good one, and passes.
     """
     rng = np.random.default_rng(0)
     small = np.full(20_001, math.exp(-16.7))
@@ -33,10 +37,17 @@ def check_accurate_sum(function):
         "a one, then 20000 small numbers": np.append(1.0, small[1:]),
         "20000 small numbers, then a one": np.append(small[1:], 1.0),
     }
-    singles = {name: np.array(e, dtype=np.float32) for name, e in vectors.items()}
     return check_cases(
         function,
-        [Case(name, (e,), np.float64(math.fsum(e.tolist()))) for name, e in singles.items()],
+        [_sum_case(name, e) for name, e in vectors.items()],
+        draw=lambda rng: _sum_case("drawn", positive(rng, rng.integers(5, 10))),
+        mistakes={
+            "sorting helps a few small numbers, not many equal ones": (
+                lambda e: np.cumsum(np.sort(e))[-1]
+            ),
+            "one number of an odd count is lost": _even_halves,
+            "np.sum adds by halves only down to blocks of 128 numbers": np.sum,
+        },
     )
 
 
@@ -62,11 +73,43 @@ def check_loss_condition(function):
         "a logit below zero": ([-3.0, 0.5, 2.0, -1.0], 3),
         "equal logits at zero": ([0.0, 0.0, 0.0], 1),
     }
-    cases = []
-    for name, (x, label) in samples.items():
-        x = np.array(x)
-        change = np.sum(np.abs(cross_entropy_gradient_exact(x, label) * x))
-        six_digits = 2.0**33  # ulp of float64: a relative error of 2**-20
-        expected = change / cross_entropy_exact(x, label)
-        cases.append(Case(name, (x, label), expected, max_ulp=six_digits))
-    return check_cases(function, cases)
+    return check_cases(
+        function,
+        [_condition_case(name, *sample) for name, sample in samples.items()],
+        draw=lambda rng: _condition_case("drawn", eighths(rng, 4), int(rng.integers(4))),
+        mistakes={
+            "the terms may not cancel: add their absolute values": (
+                lambda x, label: np.abs(np.sum(_terms(x, label))) / cross_entropy_exact(x, label)
+            ),
+            "this is the absolute change: divide by the loss": (
+                lambda x, label: np.sum(np.abs(_terms(x, label)))
+            ),
+            "the largest term is not their sum": (
+                lambda x, label: np.max(np.abs(_terms(x, label))) / cross_entropy_exact(x, label)
+            ),
+        },
+    )
+
+
+def _even_halves(e):
+    while e.size > 1:
+        half = e.size // 2
+        e = e[:half] + e[half : 2 * half]
+    return e[0]
+
+
+def _sum_case(name, numbers):
+    e = np.array(numbers, dtype=np.float32)
+    exact = np.float64(math.fsum(e.tolist()))
+    return Case(name, (e,), exact, dtype=FP32, longer_allowed=False)
+
+
+def _terms(x, label):
+    return cross_entropy_gradient_exact(x, label) * x
+
+
+def _condition_case(name, x, label):
+    x = np.array(x)
+    exact = np.sum(np.abs(_terms(x, label))) / cross_entropy_exact(x, label)
+    six_digits = 2.0**33  # ulp of float64: a relative error of 2**-20
+    return Case(name, (x, label), exact, max_ulp=six_digits)

@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..measure.exact import softmax_exact
+from ..softmax import softmax_shifted
+from .drawing import eighths
 from .report import Case, check_cases
 
 _INF, _NAN = np.inf, np.nan
@@ -36,13 +38,27 @@ def check_masked_rows(function):
         "all logits -inf, none masked": ([-_INF, -_INF, -_INF], [1, 1, 1]),
         "a batch with one empty row": ([[1, 2, 3], [1, 2, 3]], [[0, 1, 1], [0, 0, 0]]),
     }
-    cases = []
-    for name, (x, mask) in rows.items():
-        x, mask = np.array(x, dtype=float), np.array(mask, dtype=bool)
-        exact = softmax_exact(np.where(mask, x, -_INF))
-        empty = ~np.any(mask & (x > -_INF), axis=-1, keepdims=True)
-        cases.append(Case(name, (x, mask), np.where(empty, 0.0, exact)))
-    return check_cases(function, cases)
+
+    def draw(rng):
+        mask = rng.random((3, 4)) < 0.6
+        mask[rng.integers(3)] = False
+        return _masked_case("drawn", eighths(rng, 3, 4), mask, max_ulp=16.0)
+
+    return check_cases(
+        function,
+        [_masked_case(name, x, mask) for name, (x, mask) in rows.items()],
+        draw=draw,
+        mistakes={
+            "a finite fill is a logit like any other: a kept one may lie below it": (
+                lambda x, mask: softmax_shifted(np.where(mask, x, -1e6))
+            ),
+            "a row without any class is -inf - (-inf) and 0/0: give it a maximum of 0 and a sum "
+            "of 1": lambda x, mask: softmax_shifted(np.where(mask, x, -_INF)),
+            "nan_to_num also hides the nan of a class that takes part": (
+                lambda x, mask: np.nan_to_num(softmax_shifted(np.where(mask, x, -_INF)))
+            ),
+        },
+    )
 
 
 def check_where_backward(function):
@@ -67,13 +83,24 @@ def check_where_backward(function):
         "minus infinity": [-_INF, 2.0],
         "nothing positive": [0.0, 0.0],
     }
-    cases = []
-    for name, x in inputs.items():
-        x = np.array(x)
-        upstream = np.arange(3.0, 3.0 + x.size)
-        slope = [1 / value if value > 0 else 0.0 for value in x.tolist()]
-        cases.append(Case(name, (x, upstream), upstream * slope, max_ulp=1.0))
-    return check_cases(function, cases)
+    return check_cases(
+        function,
+        [
+            _backward_case(name, np.array(x), np.arange(3.0, 3.0 + len(x)))
+            for name, x in inputs.items()
+        ],
+        draw=lambda rng: _backward_case("drawn", eighths(rng, 5), eighths(rng, 5)),
+        mistakes={
+            "the slope is computed where it does not count, and makes a nan or an infinity "
+            "there": lambda x, upstream: np.where(x > 0, upstream / x, 0),
+            "a number added to x changes every slope": (
+                lambda x, upstream: np.where(x > 0, upstream, 0) / (x + 1e-7)
+            ),
+            "the gradient that was received is missing as a factor": (
+                lambda x, upstream: np.where(x > 0, 1, 0) / np.where(x > 0, x, 1)
+            ),
+        },
+    )
 
 
 def check_mean_of_batches(function):
@@ -91,17 +118,55 @@ def check_mean_of_batches(function):
         True if every case passed. A nan of a batch that has samples must not be hidden.
     """
     batches = {
-        "two batches": ([1.0, 4.0], [2, 1], 2.0),
-        "an empty batch": ([1.0, _NAN, 4.0], [2, 0, 1], 2.0),
-        "two empty batches": ([_NAN, _NAN, 4.0], [0, 0, 5], 4.0),
-        "no sample at all": ([_NAN, _NAN], [0, 0], 0.0),
-        "a nan of three samples": ([1.0, _NAN], [2, 3], _NAN),
-        "an infinite loss": ([1.0, _INF], [2, 3], _INF),
+        "two batches": ([1.0, 4.0], [2, 1]),
+        "an empty batch": ([1.0, _NAN, 4.0], [2, 0, 1]),
+        "two empty batches": ([_NAN, _NAN, 4.0], [0, 0, 5]),
+        "no sample at all": ([_NAN, _NAN], [0, 0]),
+        "a nan of three samples": ([1.0, _NAN], [2, 3]),
+        "an infinite loss": ([1.0, _INF], [2, 3]),
     }
+
+    def draw(rng):
+        means, counts = eighths(rng, 4) + 3, rng.integers(1, 9, size=4)
+        empty = rng.integers(4)
+        means[empty], counts[empty] = _NAN, 0
+        return _batches_case("drawn", means, counts)
+
     return check_cases(
         function,
-        [
-            Case(name, (np.array(means), np.array(counts)), expected)
-            for name, (means, counts, expected) in batches.items()
-        ],
+        [_batches_case(name, *batch) for name, batch in batches.items()],
+        draw=draw,
+        mistakes={
+            "this also hides the nan of a batch that has samples": (
+                lambda means, counts: np.nansum(means * counts) / max(np.sum(counts), 1)
+            ),
+            "batches of different size have different weights": (
+                lambda means, counts: np.mean(means)
+            ),
+        },
     )
+
+
+def _masked_late(x, mask):
+    e = np.exp(x - np.max(x, axis=-1, keepdims=True)) * mask
+    return e / np.sum(e, axis=-1, keepdims=True)
+
+
+def _masked_case(name, x, mask, max_ulp=4.0):
+    x, mask = np.array(x, dtype=float), np.array(mask, dtype=bool)
+    exact = softmax_exact(np.where(mask, x, -_INF))
+    empty = ~np.any(mask & (x != -_INF), axis=-1, keepdims=True)
+    return Case(name, (x, mask), np.where(empty, 0.0, exact), max_ulp)
+
+
+def _backward_case(name, x, upstream):
+    inside = x > 0
+    exact = np.where(inside, upstream, 0.0) / np.where(inside, x, 1.0)
+    return Case(name, (x, upstream), exact, max_ulp=2.0)  # one rounding, or two by way of 1 / x
+
+
+def _batches_case(name, means, counts):
+    means, counts = np.array(means), np.array(counts)
+    some = counts > 0
+    mean = np.sum(means[some] * counts[some]) / max(np.sum(counts), 1)
+    return Case(name, (means, counts), mean)
