@@ -57,7 +57,7 @@ classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken a
 	mkdir -p _build && $(BIN)/python -m pytest tests/classroom/whole_class --basetemp=_build/pytest
 
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
-	$(BIN)/python -m stable_softmax.libraries.accuracy_table
+	$(BIN)/python -m book_tools.accuracy
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
