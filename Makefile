@@ -38,12 +38,7 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 	@echo "The book is ready: open _build/html/index.html, or run: make serve"
 
 book-student: .venv/ready ## build the same book without the solutions, to give to a class
-	rm -rf _build/student # a page that is left over could hold what is now a solution
-	$(BIN)/python -m book_tools.student_edition _build/student/_toc.yml
-	$(BIN)/jupyter-book build . -W -n --keep-going \
-		--path-output _build/student --toc "$(CURDIR)/_build/student/_toc.yml"
-	cd _build/student/_build && rm -rf .doctrees jupyter_execute # they name the pages left out
-	@echo "The student edition is ready: open _build/student/_build/html/index.html"
+	$(BIN)/python -m book_tools.student_edition
 
 test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
