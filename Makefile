@@ -38,12 +38,7 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 	@echo "The book is ready: open _build/html/index.html, or run: make serve"
 
 book-student: .venv/ready ## build the same book without the solutions, to give to a class
-	rm -rf _build/student # a page that is left over could hold what is now a solution
-	$(BIN)/python -m book_tools.student_edition _build/student/_toc.yml
-	$(BIN)/jupyter-book build . -W -n --keep-going \
-		--path-output _build/student --toc "$(CURDIR)/_build/student/_toc.yml"
-	cd _build/student/_build && rm -rf .doctrees jupyter_execute # they name the pages left out
-	@echo "The student edition is ready: open _build/student/_build/html/index.html"
+	$(BIN)/python -m book_tools.student_edition
 
 test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
@@ -58,7 +53,7 @@ classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken a
 	mkdir -p _build && $(BIN)/python -m pytest tests/classroom/whole_class --basetemp=_build/pytest
 
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
-	$(BIN)/python -m stable_softmax.libraries.accuracy_table
+	$(BIN)/python -m book_tools.accuracy
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html

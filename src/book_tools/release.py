@@ -1,20 +1,23 @@
 """Write the release, one zip that opens without a network: site, notebooks and the book as a PDF.
 
-``make release`` runs this module in the folder of the book, after ``make book``. The installed
+``make release`` runs this program in the folder of the book, after ``make book``. The installed
 browser prints the book: it sets formulas, tables and figures as the site does, and its PDF has
 bookmarks, and tags for screen readers. It prints twice, because the page numbers in the table of
 contents and in the index are known only after the first time. Two releases of one site with one
 browser are equal byte for byte.
 """
 
+import argparse
 import re
 import sys
 import tempfile
 import tomllib
 import zipfile
+from io import BytesIO
 from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
+from pypdf import PdfReader
 
 from .browser import launch
 from .single_page import join
@@ -41,7 +44,7 @@ FILL_IN = """numbers => document.querySelectorAll('[data-page]').forEach(
 
 
 def number_pages(pdf):
-    """Return the page number of each destination in a PDF that Chromium has written.
+    """Return the page number of each destination in a PDF.
 
     Parameters
     ----------
@@ -51,15 +54,11 @@ def number_pages(pdf):
     -------
     dict of str to int
     """
-    pages = re.findall(rb"^(\d+) 0 obj\s<</Type /Page\s", pdf, re.MULTILINE)
-    numbers = {page: number for number, page in enumerate(sorted(pages, key=int), start=1)}
-    places = re.findall(rb"^(?:<<)?/(\S+) \[(\d+) 0 R /XYZ ", pdf, re.MULTILINE)
-    return {_unescape(name): numbers[page] for name, page in places}
-
-
-def _unescape(name):
-    """Return the text of a name in a PDF."""
-    return re.sub(rb"#([0-9A-F]{2})", lambda m: bytes.fromhex(m[1].decode()), name).decode()
+    reader = PdfReader(BytesIO(pdf))
+    return {
+        name.removeprefix("/"): reader.get_destination_page_number(place) + 1
+        for name, place in reader.named_destinations.items()
+    }
 
 
 def print_book(html):
@@ -148,9 +147,17 @@ def release(root, site, folder):
         return (Path(unfinished) / f"{top}.zip").replace(folder / f"{top}.zip")
 
 
-if __name__ == "__main__":
+def main(arguments=None):
+    """Run the program; return 0, or 1 after a message that says what to do."""
+    parser = argparse.ArgumentParser(prog="python -m book_tools.release", description=__doc__)
+    parser.parse_args(arguments)
     try:
         path = release(Path(), Path("_build/html"), Path("_build/release"))
     except (RuntimeError, Error) as error:
-        sys.exit(f"No release: {error}")
+        parser.exit(1, f"No release: {error}\n")
     print(f"The release is ready: {path} ({path.stat().st_size / 1e6:.0f} MB)")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -10,8 +10,10 @@ from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
+from playwright.sync_api import sync_playwright
 
 from book_tools import release, single_page
+from book_tools.browser import launch
 from tests.building import build
 from tests.pages import ROOT
 
@@ -168,10 +170,28 @@ def test_the_index_asks_for_a_page_number_in_every_place_of_a_word(page):
 def test_page_numbers_are_read_from_the_pdf():
     pdf = (
         b"%PDF-1.4\n9 0 obj\n<</Type /Page\n>>\nendobj\n12 0 obj\n<</Type /Page\n>>\nendobj\n"
-        b"14 0 obj\n<</Type /Pages\n/Kids [9 0 R 12 0 R]>>\nendobj\n"
-        b"15 0 obj\n<</book#2Fone:a [9 0 R /XYZ 0 1 0]\n/book#2Ftwo: [12 0 R /XYZ 0 2 0]>>\nendobj"
+        b"14 0 obj\n<</Type /Pages\n/Kids [9 0 R 12 0 R]\n/Count 2>>\nendobj\n"
+        b"15 0 obj\n<</book#2Fone:a [9 0 R /XYZ 0 1 0]\n"
+        b"/book#2Ftwo: [12 0 R /XYZ 0 2 0]>>\nendobj\n"
+        b"16 0 obj\n<</Type /Catalog\n/Pages 14 0 R\n/Dests 15 0 R>>\nendobj\n"
+        b"trailer\n<</Size 17\n/Root 16 0 R>>\nstartxref\n0\n%%EOF"
     )
     assert release.number_pages(pdf) == {"book/one:a": 1, "book/two:": 2}
+
+
+def test_page_numbers_are_read_from_a_printed_page():
+    try:
+        with sync_playwright() as playwright, launch(playwright) as browser:
+            page = browser.new_page()
+            page.set_content(
+                """<a href="#book/one:">One</a> <a href="#book/two:a">Two</a>
+                <h1 id="book/one:">One</h1>
+                <h1 id="book/two:a" style="break-before: page">Two</h1>"""
+            )
+            pdf = page.pdf(tagged=True, outline=True)
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+    assert release.number_pages(pdf) == {"book/one:": 1, "book/two:a": 2}
 
 
 # The zip
@@ -230,6 +250,12 @@ def test_a_missing_site_is_said_in_one_sentence(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.count("\n") == 1 and "run make book first" in done.stderr
+
+
+def test_it_helps(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        release.main(["--help"])
+    assert "one zip" in capsys.readouterr().out
 
 
 def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):

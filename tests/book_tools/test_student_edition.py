@@ -18,7 +18,8 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 
-from tests.building import SITE, build
+from book_tools import student_edition
+from tests.building import FLAGS, SITE, build
 from tests.pages import PAGES, ROOT, TOC
 
 STUDENT = ROOT / "_build" / "student"
@@ -221,3 +222,61 @@ def test_the_complete_edition_stays_as_it_was(complete, edition):
 def test_it_says_where_the_pages_are(edition):
     found = re.search(r"The student edition is ready: open (\S+)", edition[0])
     assert (ROOT / found[1]).samefile(STUDENT_SITE / "index.html")
+
+
+# The program
+
+
+@pytest.fixture
+def tiny_book(tmp_path, monkeypatch):
+    """A tiny book as the current folder, with a page of an edition that was made before."""
+    chapters = "chapters: [{file: book/one}]"
+    solutions = "chapters: [{file: book/solutions/one}]"
+    files = {
+        "_config.yml": "{only_build_toc_files: true, execute: {execute_notebooks: 'off'}}",
+        "_toc.yml": f"{{format: jb-book, root: index, parts: [{{{chapters}}}, {{{solutions}}}]}}",
+        "index.md": "# Tiny",
+        "book/one.md": "# One",
+        "book/solutions/one.md": "# Solved",
+        "_build/student/_build/html/old.html": "Solved",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_the_program_leaves_nothing_of_a_solution_and_nothing_of_an_edition_before(tiny_book):
+    assert student_edition.main([]) == 0
+    pages = (tiny_book / "_build/student/_build/html").glob("[!gs_]*.html")
+    assert {page.name for page in pages} == {"index.html"}
+    assert (tiny_book / "_build/student/_build/html/book/one.html").exists()
+    files = [path for path in (tiny_book / "_build/student").rglob("*") if path.is_file()]
+    assert not [path for path in files if b"Solved" in path.read_bytes() or "solu" in str(path)]
+
+
+def test_a_build_with_a_warning_is_no_edition(tiny_book, capfd):
+    (tiny_book / "book/one.md").write_text("# One\n\n{unknown}`role`\n")
+    assert student_edition.main([]) != 0
+    assert "is ready" not in capfd.readouterr().out
+
+
+def test_it_is_as_strict_as_the_complete_edition():
+    assert [".", *student_edition.STRICT] == FLAGS
+
+
+def test_outside_the_book_it_says_where_to_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="1"):
+        student_edition.main([])
+    assert capsys.readouterr().err == (
+        f"There is no book in {tmp_path}: run this in the folder of _toc.yml.\n"
+    )
+    assert not [*tmp_path.iterdir()]
+
+
+def test_it_helps(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        student_edition.main(["--help"])
+    assert "without the solutions" in capsys.readouterr().out

@@ -1,25 +1,27 @@
-"""The ceilings of the ladder, family by family, and the program that measures them."""
+"""The ceilings of the ladder, family by family, and the tables that hold them."""
 
 import dataclasses
 import itertools
 import json
+import shutil
 
 import numpy as np
 import pytest
 
+from stable_softmax.floating_point import FORMATS
 from stable_softmax.libraries import accuracy_table as accuracy
 from stable_softmax.libraries.accuracy_table import (
     FUNCTIONS,
     RUNGS,
     Measurement,
     Table,
-    accuracy_table,
-    main,
+    keep,
+    kept,
     measure,
     relative_times,
-    report,
 )
 from stable_softmax.measure.families import FAMILIES
+from tests.pages import ROOT
 
 SHORT = ["fp32", "fp16", "bf16"]
 FAMILY_NAMES = [family.name for family in FAMILIES]
@@ -118,9 +120,6 @@ def fake(implementation="double-double", **changes):
 def test_a_loss_is_a_smaller_worst_error_or_more_finite_results(ours, theirs, lost):
     table = Table(1, {}, (fake(**ours), fake("SciPy", **theirs), fake("shifted", worst=0.1)))
     assert bool(table.losses) == lost
-    text = "\n".join(report(table))
-    assert ("LOSS  f, fp64, softmax: SciPy" in text) == lost
-    assert f"{int(lost)} losses in 1 comparisons" in text
 
 
 def test_what_was_not_measured_is_nan_and_not_zero():
@@ -131,9 +130,7 @@ def test_what_was_not_measured_is_nan_and_not_zero():
 
 def test_a_broken_result_counts_as_infinitely_wrong():
     head, rest = np.array([0.5, 0.5]), np.zeros(2)
-    m = accuracy._compare(
-        np.array([0.5, np.nan]), (head, rest), accuracy.FORMATS["fp64"], ("f",) * 4
-    )
+    m = accuracy._compare(np.array([0.5, np.nan]), (head, rest), FORMATS["fp64"], ("f",) * 4)
     assert m.worst == np.inf
     assert m.non_finite == m.rounded == 0.5
 
@@ -141,54 +138,59 @@ def test_a_broken_result_counts_as_infinitely_wrong():
 def test_a_finite_result_is_not_the_rounded_one_of_a_value_beyond_the_range():
     head, rest = np.array([-np.inf, -np.inf]), np.zeros(2)
     values = np.array([-np.inf, -65504.0])
-    m = accuracy._compare(values, (head, rest), accuracy.FORMATS["fp16"], ("f",) * 4)
+    m = accuracy._compare(values, (head, rest), FORMATS["fp16"], ("f",) * 4)
     assert m.worst == np.inf
     assert m.rounded == 0.5
 
 
-@pytest.fixture
-def kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(accuracy, "RESULT", tmp_path / "_build" / "accuracy.json")
-    return accuracy.RESULT
-
-
-@pytest.mark.parametrize(("peer", "status"), [(0.6, 0), (0.4, 1)])
-def test_the_command_keeps_its_table_and_fails_if_we_lose(kept, monkeypatch, capsys, peer, status):
+def test_a_kept_table_comes_back_as_it_was(tmp_path):
     machine = accuracy.describe_machine()
-    table = Table(77, machine, (fake(), fake("SciPy", worst=peer)))
-    monkeypatch.setattr(accuracy, "measure", lambda elements: table)
-    times = {"fp64, n = 10": [1.0, 1.2]}
-    monkeypatch.setattr(accuracy, "rung_times", lambda: times)
-    assert main(["--elements", "77"]) == status
-    assert f"{status} losses in 1 comparisons" in capsys.readouterr().out
-    assert accuracy_table() == dataclasses.replace(table, times=times)
+    table = Table(77, machine, (fake(), fake("SciPy", worst=np.inf)), {"fp64, n = 10": [1.0, 1.2]})
+    keep(table, tmp_path / "accuracy.json")
+    assert kept(str(tmp_path / "accuracy.json")) == table
 
 
-def test_a_kept_table_of_other_code_or_another_machine_is_not_shown(kept, monkeypatch):
-    fresh = Table(5, {}, (fake(),))
-    monkeypatch.setattr(accuracy, "measure", lambda elements: fresh)
-    monkeypatch.setattr(accuracy, "rung_times", dict)
-    assert accuracy_table() is fresh  # nothing kept yet
-    main([])
-    for change in ({"code": "other"}, {"machine": {"CPU": "other"}}):
-        content = {
-            "code": accuracy._code(),
-            "machine": accuracy.describe_machine(),
-            "elements": 9,
-            "measurements": [],
-            "times": {},
-        }
-        kept.write_text(json.dumps(content | change))
-        assert accuracy_table() is fresh
-    kept.write_text(json.dumps(content | {"machine": accuracy.describe_machine()}))
-    assert accuracy_table().elements == 9
+@pytest.mark.parametrize("change", [{"code": "other"}, {"machine": {"CPU": "other"}}])
+def test_a_table_of_other_code_or_another_machine_is_not_shown(tmp_path, change):
+    path = tmp_path / "accuracy.json"
+    keep(Table(9, accuracy.describe_machine(), ()), path)
+    assert kept(path).elements == 9
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    assert kept(path) is None
 
 
-@pytest.mark.parametrize("elements", ["0", "-3", "many"])
-def test_a_wrong_size_is_one_clear_error(elements, capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main(["--elements", elements])
-    assert "--elements" in capsys.readouterr().err
+def test_where_no_table_was_kept_there_is_none(tmp_path):
+    assert kept(tmp_path / "accuracy.json") is None
+
+
+def test_every_module_of_the_package_can_change_the_table(tmp_path):
+    package = tmp_path / "stable_softmax"
+    shutil.copytree(ROOT / "src/stable_softmax", package)
+    same = accuracy._code()
+    assert accuracy._code(package) == same
+    modules = [*package.rglob("*.py")]
+    assert len(modules) > 30
+    for path in modules:
+        source = path.read_text()
+        path.write_text(f"{source}# changed")
+        assert accuracy._code(package) != same, path
+        path.write_text(source)
+    (package / "measure/error.py").rename(package / "measure/errors.py")
+    assert accuracy._code(package) != same
+
+
+def test_progress_is_told_what_is_measured_and_changes_nothing(monkeypatch):
+    monkeypatch.setattr(accuracy, "_mxnet", lambda batches: {})  # takes seconds to start
+    told = []
+
+    def progress(items, label):
+        told.append((len(items), label))
+        yield from items
+
+    two = FAMILIES[:2]
+    batches = sum(len(family.formats) for family in two)
+    assert measure(100, two, progress) == measure(100, two)
+    assert told == [(batches, "families and formats")]
 
 
 def test_times_are_multiples_of_the_first_one():
@@ -200,7 +202,7 @@ def test_times_are_multiples_of_the_first_one():
     assert second > 5
 
 
-def test_every_rung_is_timed_in_both_formats_at_both_sizes_by_the_command_only():
+def test_every_rung_is_timed_in_both_formats_at_both_sizes_and_only_if_asked_for():
     times = accuracy.rung_times(elements=1000)
     assert list(times) == ["fp64, n = 10", "fp64, n = 1000", "fp32, n = 10", "fp32, n = 1000"]
     assert all(len(ratios) == len(RUNGS) and ratios[0] == 1 for ratios in times.values())

@@ -4,12 +4,11 @@ import pytest
 from stable_softmax import log_softmax_exact
 from stable_softmax.libraries.adapters import available_frameworks, is_installed, why_no_mxnet
 from stable_softmax.libraries.mxnet_process import (
+    functions_here,
     functions_in_fresh_mxnet,
-    functions_of_file,
+    log_softmax_here,
     log_softmax_in_fresh_mxnet,
-    log_softmax_of_file,
     parse_onednn_log,
-    run_in_subprocess,
     trace_log_softmax,
 )
 
@@ -27,25 +26,6 @@ dnnl_verbose,exec,cpu,reorder,simple:any,undef,src_f32,,,2x2,0.1
 def test_the_log_of_onednn_is_reduced_to_the_kernels():
     assert parse_onednn_log(LOG) == ["softmax, jit:avx2, alg:logsoftmax", "reorder, simple:any"]
     assert parse_onednn_log("") == []
-
-
-def test_code_runs_in_another_process_with_arguments_and_environment():
-    code = "import os, sys; print(os.environ['A_TEST'], *sys.argv[1:], os.getpid())"
-    import os
-
-    *words, pid = run_in_subprocess(code, "one", "two", A_TEST="yes").split()
-    assert words == ["yes", "one", "two"]
-    assert int(pid) != os.getpid()
-    assert "A_TEST" not in os.environ
-
-
-def test_the_other_process_can_import_this_package():
-    assert run_in_subprocess("import stable_softmax as s; print(s.FP16)") == "fp16\n"
-
-
-def test_a_process_that_fails_tells_why():
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        run_in_subprocess("1 / 0")
 
 
 def test_without_mxnet_the_reason_is_given(monkeypatch):
@@ -74,13 +54,10 @@ def test_arrays_come_back_in_their_order_with_shape_and_dtype():
 
 
 @needs_mxnet
-def test_a_file_gives_the_same_as_a_process(tmp_path):
+def test_this_process_gives_the_same_as_a_fresh_one():
     x = np.random.default_rng(0).normal(size=(3, 4))
-    np.savez(tmp_path / "x.npz", x)
-    log_softmax_of_file(tmp_path / "x.npz", tmp_path / "y.npz", 0)
-    with np.load(tmp_path / "y.npz") as y:
-        (y,) = y.values()
-    np.testing.assert_array_equal(y, log_softmax_in_fresh_mxnet([x], axis=0)[0])
+    (here,), (there,) = log_softmax_here([x], 0), log_softmax_in_fresh_mxnet([x], axis=0)
+    np.testing.assert_array_equal(here, there)
 
 
 @needs_mxnet
@@ -92,7 +69,7 @@ def test_the_trace_names_a_kernel_of_onednn_or_none():
 
 
 @needs_mxnet
-def test_all_functions_of_several_batches_come_from_one_process(tmp_path):
+def test_all_functions_of_several_batches_come_from_one_process():
     x = np.random.default_rng(0).normal(size=(5, 4))
     batches = [(x, np.arange(5) % 4), (x[:2].astype(np.float16), np.array([3, 0]))]
     results = functions_in_fresh_mxnet(batches, MXNET_MKLDNN_ENABLED="0")
@@ -104,8 +81,5 @@ def test_all_functions_of_several_batches_come_from_one_process(tmp_path):
             result["cross_entropy"], functions["cross_entropy"](logits, labels), rtol=1e-2
         )
     np.testing.assert_allclose(results[0]["log_softmax"], log_softmax_exact(x), rtol=1e-12)
-    source, target = tmp_path / "x.npz", tmp_path / "y.npz"  # the same in this process
-    np.savez(source, *batches[0])
-    functions_of_file(source, target)
-    with np.load(target) as arrays:
-        assert set(arrays) == {f"{name} 0" for name in results[0]}
+    (here,) = functions_here(batches[:1])
+    assert set(here) == set(results[0])

@@ -1,28 +1,21 @@
-"""Measure every rung of the ladder and every library, on every input family, in ulp.
+"""Measure every rung of the ladder and every library, on every input family, in ulp."""
 
-``make accuracy`` runs this module: it measures all families at full size, keeps the table for the
-book, prints where a library is more accurate than the top rung, and fails if there is such a place.
-"""
-
-import argparse
 import hashlib
 import json
-import sys
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .. import cross_entropy, log_softmax, logsumexp, softmax
-from ..floating_point import FORMATS, round_to
+from ..floating_point import round_to
 from ..ladder import double_double, twosum, wider
 from ..measure.error import absolute_error, ulp_error
 from ..measure.exact_parts import exact_parts
 from ..measure.families import FAMILIES
-from ..notebook.display import show_progress
 from .adapters import available_frameworks, call_all, describe_machine, is_installed
 from .mxnet_process import functions_in_fresh_mxnet
 
@@ -48,8 +41,7 @@ RUNGS = {
     "double-double": {name: getattr(double_double, f"{name}_double_double") for name in FUNCTIONS},
 }
 TOP = "double-double"
-FULL, QUICK = 200_000, 10_000
-RESULT = Path(__file__).parents[3] / "_build" / "accuracy.json"
+QUICK = 10_000
 
 
 @dataclass(frozen=True)
@@ -143,36 +135,47 @@ class Table:
         ]
 
 
-def accuracy_table(elements=QUICK):
-    """Return the table of ``make accuracy``, or measure a smaller one.
+def keep(table, path):
+    """Write a table into a file, with what it was measured with.
 
     Parameters
     ----------
-    elements : int
-        The size of the smaller one, in logits per family and format.
+    table : Table
+    path : str or Path
+    """
+    Path(path).write_text(json.dumps({"code": _code(), **asdict(table)}))
+
+
+def kept(path):
+    """Return the table in a file, if the same measurement would be taken here.
+
+    Parameters
+    ----------
+    path : str or Path
 
     Returns
     -------
-    Table
-        The kept one if it was made by this code, with these versions and on this kind of CPU.
+    Table or None
+        None if there is no such file, or if it was made by other code, with other versions, or on
+        another kind of CPU.
     """
-    kept = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    if kept.get("code") == _code() and kept.get("machine") == describe_machine():
-        measurements = tuple(Measurement(**m) for m in kept["measurements"])
-        return Table(kept["elements"], kept["machine"], measurements, kept["times"])
-    return measure(elements)
+    found = json.loads(Path(path).read_text()) if Path(path).exists() else {}
+    if found.pop("code", None) != _code() or found["machine"] != describe_machine():
+        return None
+    return Table(**found | {"measurements": tuple(Measurement(**m) for m in found["measurements"])})
 
 
-def measure(elements=QUICK, families=FAMILIES, label="families and formats"):
-    """Measure all implementations, under a progress bar.
+def measure(elements=QUICK, families=FAMILIES, progress=None):
+    """Measure all implementations.
 
     Parameters
     ----------
     elements : int
         Logits per family and format, about; at least one row.
     families : sequence of InputFamily
-    label : str
-        The text at the progress bar.
+    progress : callable, optional
+        Takes a sequence and what its items are, and yields the items, such as `show_progress` of
+        ``stable_softmax.notebook.display``.
 
     Returns
     -------
@@ -185,7 +188,8 @@ def measure(elements=QUICK, families=FAMILIES, label="families and formats"):
     ]
     elsewhere = _mxnet(batches)
     measurements = []
-    for family, fmt, x, labels in show_progress(batches, label):
+    under_way = progress(batches, "families and formats") if progress else batches
+    for family, fmt, x, labels in under_way:
         exact = exact_parts(x, labels)
         computed = _computed(x, labels, fmt) | elsewhere.get((family.name, fmt.name), {})
         for implementation, results in computed.items():
@@ -246,67 +250,6 @@ def rung_times(elements=100_000):
     return {name: relative_times(functions, x) for name, x in samples.items()}
 
 
-def main(arguments=None):
-    """Run ``make accuracy``: measure, keep the table, and report.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        ``--elements N``: logits per family and format; default: those of the command line.
-
-    Returns
-    -------
-    int
-        0, or 1 if a library is more accurate than the top rung somewhere.
-    """
-    parser = argparse.ArgumentParser(prog="make accuracy", description=__doc__.splitlines()[0])
-    parser.add_argument("--elements", type=int, default=FULL, help="logits per family and format")
-    elements = parser.parse_args(arguments).elements
-    if elements < 1:
-        parser.error("--elements must be at least 1")
-    table = replace(measure(elements), times=rung_times())
-    kept = {"code": _code(), **asdict(table)}
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(kept))
-    print("\n".join(report(table)))
-    return 1 if table.losses else 0
-
-
-def report(table):
-    """Return the lines that ``make accuracy`` prints.
-
-    Parameters
-    ----------
-    table : Table
-
-    Returns
-    -------
-    list of str
-    """
-    names = table.implementations
-    machine = ", ".join(f"{name} {version}" for name, version in table.machine.items())
-    lines = ["", f"{table.elements:,} logits per family and format; {machine}"]
-    lines += ["Worst error over all families, in ulp", ""]
-    lines += [f"{'':27}" + "".join(f"{name[:13]:>14}" for name in names)]
-    for fmt in FORMATS:
-        for function in FUNCTIONS:
-            values = [table.worst(fmt, function, name) for name in names]
-            if not np.all(np.isnan(values)):
-                cells = (f"{'-' if np.isnan(v) else format(v, '.4g'):>14}" for v in values)
-                lines.append(f"{fmt:5}{function:22}" + "".join(cells))
-    ours = table.select(implementation=TOP)
-    peers = [m for m in table.measurements if m.implementation not in RUNGS]
-    lines += ["", f"{TOP}: {sum(m.rounded < 1 for m in ours)} of {len(ours)} rows of the table"]
-    lines[-1] += " have a result that is not correctly rounded"
-    for top, peer in table.losses:
-        lines.append(
-            f"LOSS  {top.family}, {top.fmt}, {top.function}: {peer.implementation} "
-            f"{peer.worst:.6g} ulp, we {top.worst:.6g}"
-        )
-    lines.append(f"{len(table.losses)} losses in {len(peers)} comparisons with other libraries")
-    return lines
-
-
 def _computed(x, labels, fmt):
     """Results of our rungs and of the libraries in this process, by implementation and name."""
     implementations = dict(RUNGS)
@@ -365,13 +308,10 @@ def _compare(computed, exact, fmt, names):
     )
 
 
-def _code():
+def _code(package=Path(__file__).parents[1]):
     """Return a hash of the package: results of other code are not taken for its own."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
-        digest.update(path.read_bytes())
+    for path in sorted(package.rglob("*.py")):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

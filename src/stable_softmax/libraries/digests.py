@@ -6,20 +6,13 @@ instructions are switched off stands for an older processor.
 """
 
 import hashlib
-import json
 
 import numpy as np
 
 from ..floating_point import BF16, FP16, FP32, FP64
 from .accuracy_table import FUNCTIONS, RUNGS
 from .adapters import call_all
-from .mxnet_process import run_in_subprocess
-
-_DIGESTS = """
-import json
-from stable_softmax.libraries.digests import digests
-print(json.dumps(digests()))
-"""
+from .fresh_process import in_fresh_process
 
 
 def sample(fmt):
@@ -83,5 +76,4 @@ def digests_without(instructions):
     dict of str to str
         As of `digests`.
     """
-    disabled = " ".join(instructions)
-    return json.loads(run_in_subprocess(_DIGESTS, NPY_DISABLE_CPU_FEATURES=disabled))
+    return in_fresh_process(digests, NPY_DISABLE_CPU_FEATURES=" ".join(instructions))[0]
