@@ -132,7 +132,6 @@ def cancel(loop):
 
 def setup(app):
     """Register the extension with Sphinx."""
-    cache.single_nb_execution = execute_once
     app.connect("env-before-read-docs", begin)
     app.connect("build-finished", end)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

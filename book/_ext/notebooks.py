@@ -22,7 +22,6 @@ from urllib.parse import urljoin
 
 import nbformat
 from docutils import nodes
-from myst_nb.core.execute import NotebookClientBase
 from nbformat import v4
 from sphinx.builders.dummy import DummyBuilder
 from sphinx.locale import admonitionlabels
@@ -358,21 +357,8 @@ def execute_nothing(app, config):
         config.nb_execution_mode = "off"
 
 
-def outputs_or_stand_in(client, index, outputs=NotebookClientBase.code_cell_outputs):
-    """Return the outputs of a cell; if nothing is executed, an empty one where a figure would be.
-
-    Without it there were no captions, and no numbers of figures.
-    """
-    cell = client.notebook.cells[index]
-    off = client.nb_config.execution_mode == "off"
-    if off and "figure" in cell.metadata.get("mystnb", {}):
-        return None, [v4.new_output("display_data")]
-    return outputs(client, index)
-
-
 def setup(app):
     """Register the extension with Sphinx."""
-    NotebookClientBase.code_cell_outputs = outputs_or_stand_in
     app.add_builder(NotebookBuilder)
     app.connect("config-inited", execute_nothing)
     app.connect("doctree-resolved", write_notebook, priority=100)  # before others change the page

@@ -26,11 +26,12 @@ def pairs(values):  # which YAML can write as lists only
     return [tuple(value) if isinstance(value, list) else value for value in values]
 
 
-wrapper = {"jupyter_book", "sphinx_comments", "sphinx_jupyterbook_latex"}  # need an old Sphinx
+wrapper = {"jupyter_book", "sphinx_comments"}  # need an old Sphinx
 extensions = [name for name in extensions if name not in wrapper]
 html_css_files = pairs(html_css_files)
 html_js_files = pairs(html_js_files)
 nitpick_ignore_regex = pairs(nitpick_ignore_regex)
+patches_any_version = True  # to see what newer ones break
 del pairs
 """
 

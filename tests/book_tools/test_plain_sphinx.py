@@ -51,7 +51,7 @@ def settings(book, tmp_path_factory):
 def test_only_the_wrapper_and_its_parts_that_need_an_old_sphinx_are_left_out(settings):
     original, plain = settings
     left_out = [name for name in original["extensions"] if name not in plain["extensions"]]
-    assert left_out == ["jupyter_book", "sphinx_comments", "sphinx_jupyterbook_latex"]
+    assert left_out == ["jupyter_book", "sphinx_comments"]
     assert plain["extensions"] == [n for n in original["extensions"] if n not in left_out]
 
 
@@ -60,6 +60,7 @@ def test_every_other_setting_is_that_of_jupyter_book_with_pairs_for_lists_of_two
     names = {name for name in original if not name.startswith("__")} - {"extensions"}
     assert len(names) > 40
     changed = {name for name in names if plain[name] != original[name]}
+    assert plain["patches_any_version"] is True
     assert changed == {"html_css_files", "html_js_files", "nitpick_ignore_regex"}
     for name in changed:
         assert [list(v) if isinstance(v, tuple) else v for v in plain[name]] == original[name]

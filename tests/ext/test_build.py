@@ -29,7 +29,7 @@ sphinx:
     exec_cache: book/_ext
     ahead: book/_ext
     warn_again: book/_ext
-    whole_lines: book/_ext
+    patches: book/_ext
   config: {nb_execution_raise_on_error: true, nb_merge_streams: true}
 """
     )

@@ -2,7 +2,6 @@
 
 import io
 import re
-import sys
 
 import pytest
 from bs4 import BeautifulSoup
@@ -49,13 +48,6 @@ def build(folder, builder="html", index=GOOD):
             freshenv=True,
         ).build()
     return out, warnings.getvalue()
-
-
-@pytest.fixture(autouse=True)
-def extensions_on_path(monkeypatch):
-    monkeypatch.syspath_prepend(BOOK / "_ext")
-    yield
-    sys.modules.pop("explorable", None)
 
 
 def read(path):

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import jupytext
 import nbformat
+import notebooks as notebooks_extension
 import pytest
 from docutils import nodes
 from IPython.core.interactiveshell import InteractiveShell
@@ -35,7 +36,8 @@ html: {baseurl: https://example.org/tiny/}
 bibtex_bibfiles: [references.bib]
 sphinx:
   extra_extensions: [sphinx_exercise]
-  local_extensions: {exec_cache: book/_ext, explorable: book/_ext, notebooks: book/_ext}
+  local_extensions:
+    {exec_cache: book/_ext, explorable: book/_ext, notebooks: book/_ext, patches: book/_ext}
   config:
     numfig: true
     bibtex_reference_style: author_year
@@ -356,9 +358,9 @@ def run(monkeypatch, source, installed):
     return asked
 
 
-def test_the_first_cell_installs_what_is_missing_and_nothing_else(monkeypatch, extension):
+def test_the_first_cell_installs_what_is_missing_and_nothing_else(monkeypatch):
     code = "from scipy import special\nx = load_digits_split()"
-    source = first_cell(extension, code)
+    source = first_cell(code)
     package = "stable-softmax[book]@https://github.com/example/tiny/archive/main.zip"
     asked = run(monkeypatch, source, [])
     assert asked == [f"install --quiet {package} scipy scikit-learn"]
@@ -366,19 +368,13 @@ def test_the_first_cell_installs_what_is_missing_and_nothing_else(monkeypatch, e
     assert run(monkeypatch, source, ["stable_softmax", "sklearn", "scipy"]) == []
 
 
-@pytest.fixture(scope="module")
-def extension():
-    """The extension, as a module."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "book/_ext")
-        return importlib.import_module("notebooks")
-
-
-def first_cell(extension, *sources):
+def first_cell(*sources):
     options = {"repository_url": "https://github.com/example/tiny", "repository_branch": "main"}
     config = SimpleNamespace(html_title="Tiny", html_theme_options=options)
     page = SimpleNamespace(config=config, address=SITE)
-    return extension.first_cell(page, [SimpleNamespace(source=text) for text in sources]).source
+    return notebooks_extension.first_cell(
+        page, [SimpleNamespace(source=text) for text in sources]
+    ).source
 
 
 def imported(source):
@@ -391,19 +387,19 @@ def imported(source):
 
 
 @pytest.mark.parametrize("page", sorted(ROOT.glob("book/**/*.md")), ids=lambda path: path.stem)
-def test_what_a_page_of_the_book_imports_is_installed_with_it(extension, page):
+def test_what_a_page_of_the_book_imports_is_installed_with_it(page):
     cells = [c.source for c in jupytext.read(page).cells if c.cell_type == "code"]
     brought = {"numpy", "stable_softmax", "ml_dtypes", *sys.stdlib_module_names}
     wanted = {name for source in cells for name in imported(source)} - brought
     wanted.discard("pytorch")  # an error that a chapter shows
-    listed = set(re.findall(r'^    "(\w+)":', first_cell(extension, *cells), re.MULTILINE))
+    listed = set(re.findall(r'^    "(\w+)":', first_cell(*cells), re.MULTILINE))
     assert wanted <= listed
 
 
 @pytest.mark.parametrize("module", [recovery, training], ids=lambda module: module.__name__)
-def test_a_page_that_trains_installs_pytorch_even_if_its_code_does_not_name_it(extension, module):
-    assert '"torch": "torch ' in first_cell(extension, f"from {module.__name__} import x")
-    assert "torch" not in first_cell(extension, "from stable_softmax import x")
+def test_a_page_that_trains_installs_pytorch_even_if_its_code_does_not_name_it(module):
+    assert '"torch": "torch ' in first_cell(f"from {module.__name__} import x")
+    assert "torch" not in first_cell("from stable_softmax import x")
 
 
 def test_the_same_files_come_from_a_cached_build_and_from_the_builder(book, notebooks):
@@ -416,10 +412,10 @@ def test_the_same_files_come_from_a_cached_build_and_from_the_builder(book, note
     assert (book / "book" / "runs").read_text() == runs == "x"
 
 
-def test_an_edit_changes_the_identifier_of_its_cell_only(extension):
+def test_an_edit_changes_the_identifier_of_its_cell_only():
     def ids(*sources):
         cells = [v4.new_code_cell(source) for source in sources]
-        extension.name_cells(cells, "book/second")
+        notebooks_extension.name_cells(cells, "book/second")
         return [cell.id for cell in cells]
 
     x, y, x_again = ids("x", "y", "x")
@@ -427,11 +423,13 @@ def test_an_edit_changes_the_identifier_of_its_cell_only(extension):
     assert ids("new", "x", "z", "x")[1::2] == [x, x_again]
 
 
-def test_what_has_no_markdown_is_a_warning(extension, monkeypatch):
+def test_what_has_no_markdown_is_a_warning(monkeypatch):
     said = []
-    monkeypatch.setattr(extension.logger, "warning", lambda text, *values, **_: said.append(values))
+    monkeypatch.setattr(
+        notebooks_extension.logger, "warning", lambda text, *values, **_: said.append(values)
+    )
     config = SimpleNamespace(html_baseurl=SITE, mathjax3_config={})
-    page = extension.Page(SimpleNamespace(env=None, config=config), "book/second")
+    page = notebooks_extension.Page(SimpleNamespace(env=None, config=config), "book/second")
     paragraph = nodes.paragraph("", "", nodes.Text("x"), nodes.subscript("", "2"))
     assert list(page.blocks(nodes.section("", paragraph, nodes.sidebar()))) == ["x"]
     assert said == [("subscript",), ("sidebar",)]
