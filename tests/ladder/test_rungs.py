@@ -140,7 +140,7 @@ def test_first_and_second_derivatives_are_right_on_all_finite_logits(rung, name,
 
 
 @pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
-@pytest.mark.parametrize("rung", ["log1p", "twosum"])
+@pytest.mark.parametrize("rung", ["log1p", "twosum", "wider"])
 @pytest.mark.parametrize("function", ["log_softmax", "cross_entropy"])
 def test_the_derivative_of_a_sure_class_keeps_its_digits(function, rung, name):
     # minus one and one minus p, added up, would be 0 or wrong by half of its digits

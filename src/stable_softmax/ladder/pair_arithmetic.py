@@ -243,13 +243,19 @@ def round_to_odd(s, lost):
     -------
     array like s
         Rounded to a format with at least two bits less, it gives what one rounding of the exact
-        number would give, unless s is subnormal.
+        number would give. 0 stays 0.
     """
     xp = array_namespace(s)
-    integer, u = (xp.int64, 2.0**-53) if s.dtype == xp.float64 else (xp.int32, 2.0**-24)
-    moves = (s.view(integer) % 2 == 0) & (xp.abs(lost) > 0) & xp.isfinite(lost)
-    unit = (u * (1 + 2 * u)) * xp.abs(s)  # added to s, it gives the next number
-    return s + xp.where(moves, xp.sign(lost) * unit, xp.zeros_like(s))
+    bits, lost = _bits(s, xp), _bits(lost, xp).view(lost.dtype)
+    moves = (bits % 2 == 0) & (s != 0) & (lost != 0) & xp.isfinite(lost)
+    outward = xp.where((lost > 0) == (s > 0), xp.ones_like(bits), -xp.ones_like(bits))
+    step = (bits + outward).view(s.dtype) - bits.view(s.dtype)
+    return s + xp.where(moves, step, xp.zeros_like(step))
+
+
+def _bits(x, xp):
+    """Return the bits of a number as an integer, which autograd does not follow."""
+    return x.view(xp.int64 if x.dtype == xp.float64 else xp.int32)
 
 
 def _halves(a):
