@@ -11,8 +11,10 @@ from stable_softmax import (
     cross_entropy_gradient_exact,
     log_softmax_exact,
     logsumexp_exact,
+    round_to,
     softmax_exact,
 )
+from stable_softmax.ladder import double_double
 from stable_softmax.ladder.double_double import (
     cross_entropy_double_double,
     cross_entropy_gradient_double_double,
@@ -101,6 +103,36 @@ def test_log_sum_exp_is_right_where_it_cancels_to_almost_nothing():
     exact = logsumexp_exact(x)
     assert np.max(np.abs(exact)) < 1e-15
     np.testing.assert_array_equal(logsumexp_double_double(x), exact)
+
+
+LOG_PROBABILITIES = {
+    "of two classes": np.random.default_rng(1).normal(size=(400, 2)),
+    "of a thousand": np.random.default_rng(1).normal(size=(20, 1000)),
+    "far apart": 100 * np.random.default_rng(1).normal(size=(100, 20)),
+    "of a sure class": np.pad(
+        np.random.default_rng(1).uniform(-200, 0, (200, 4)), ((0, 0), (0, 1))
+    ),
+    "masked": np.where(np.arange(12) % 3, np.random.default_rng(1).normal(size=(50, 12)), -INF),
+}
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("rows", LOG_PROBABILITIES)
+def test_log_sum_exp_of_log_probabilities_is_right_in_every_format(rows, fmt):
+    x = round_to(log_softmax_double_double(LOG_PROBABILITIES[rows]), fmt)
+    assert_same(logsumexp_double_double(x), logsumexp_exact(x), rows)
+
+
+def test_finding_d6_log_probabilities_hardly_need_decimal_numbers(monkeypatch):
+    # a row of a thousand took 190 times as long as its logits, all of it in decimal numbers
+    slow = []
+    decimal = double_double._logsumexp_decimal
+    monkeypatch.setattr(
+        double_double, "_logsumexp_decimal", lambda *row: slow.append(row) or decimal(*row)
+    )
+    for x in LOG_PROBABILITIES.values():
+        logsumexp_double_double(log_softmax_double_double(x))
+    assert len(slow) <= sum(map(len, LOG_PROBABILITIES.values())) / 100
 
 
 def test_log_sum_exp_is_right_where_half_of_its_digits_cancel():
