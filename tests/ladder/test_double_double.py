@@ -1,4 +1,4 @@
-"""What is special to the top rung; what all rungs share is in test_accurate and test_accuracy."""
+"""What is special to the top rung; what all rungs share is in test_rungs."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from stable_softmax import (
     logsumexp_exact,
     round_to,
     softmax_exact,
+    ulp_error,
 )
 from stable_softmax.ladder import double_double
 from stable_softmax.ladder.double_double import (
@@ -22,6 +23,7 @@ from stable_softmax.ladder.double_double import (
     logsumexp_double_double,
     softmax_double_double,
 )
+from stable_softmax.measure.exact_parts import exact_parts
 from tests.cases import ALL_FORMATS, INF, ordinary_logits, vectors
 
 UNARY = [
@@ -164,3 +166,10 @@ def test_tensors_are_refused_with_the_function_to_use():
     for f, _ in BINARY:
         with pytest.raises(TypeError, match="the ones named ..._wider take tensors"):
             f(torch.zeros(3), 0)
+
+
+def test_the_top_rung_is_not_correctly_rounded_where_logits_differ_by_a_few_ulp():
+    x = np.array([[0.0, 3 * 2.0**-52]])
+    head, rest = exact_parts(x, [0])["softmax"]
+    errors = ulp_error(softmax_double_double(x), head, remainder=rest)
+    assert 0.5 < errors[0, 1] < 0.5 + 2.5e-7
