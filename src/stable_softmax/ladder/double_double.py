@@ -3,9 +3,9 @@
 The shift is exact as a pair, `stable_softmax.ladder.pair_arithmetic` computes exp and log to more
 than 70 bits, and the result is rounded once to the format of the logits. That is within 0.51 ulp of
 the exact value, and nearly always the nearest number, but it is not correct rounding, which has no
-exception: `softmax_double_double([0.0, 3 * 2**-52])` misses the nearest number by 2.4e-7 ulp. All
-formats of the book go through the same lines. The bits of the results depend neither on the
-processor nor on NumPy.
+exception: ``softmax_double_double([0.0, 3 * 2**-52])`` returns the wrong one of two neighbors that
+are almost equally near. All formats of the book go through the same lines. The bits of the results
+depend neither on the processor nor on NumPy.
 
 NumPy arrays only: the pairs know nothing of autograd.
 """
