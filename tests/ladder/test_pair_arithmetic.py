@@ -222,8 +222,22 @@ def test_rounding_to_odd_keeps_a_number_off_the_middle():
     assert round_to_odd(single, lost.astype(np.float32)).dtype == np.float32
 
 
+def test_rounding_to_odd_moves_subnormal_numbers_and_leaves_zero():
+    tiny = np.finfo(np.float32).smallest_subnormal
+    s = np.array([0, 2, 2, -2, 3], dtype=np.float32) * tiny
+    lost = np.array([1, 1, -1, -1, 1], dtype=np.float32)
+    np.testing.assert_array_equal(round_to_odd(s, lost) / tiny, [0, 3, 1, -3, 3])
+
+
 def test_rounding_to_odd_works_on_tensors():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
     middle = torch.tensor([1 + 2.0**-11], dtype=torch.float64)
     moved = round_to_odd(middle, torch.ones_like(middle))
     assert moved.item() == np.nextafter(1 + 2.0**-11, 2)
+
+
+def test_rounding_to_odd_is_the_identity_to_autograd():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    s = torch.tensor([1 + 2.0**-11, -3.0], dtype=torch.float64, requires_grad=True)
+    round_to_odd(s, s / 3).sum().backward()
+    assert s.grad.tolist() == [1, 1]

@@ -3,9 +3,10 @@
 In float64 the plain shift is enough. Logits of a shorter format differ by less than 750 where exp
 is not 0, so the rounding of the shift is below 2**-43: a millionth of an ulp of float32.
 
-Rows are worked on in blocks that fit the cache, so that beside the result a call needs memory for a
-few rows in float64 only. Under PyTorch's autograd, the backward pass keeps nine bytes per logit:
-exp(x - m) in float64, and where the maximum is.
+NumPy arrays and tensors are worked on in blocks of rows, so that a call needs at most four times
+the memory of its logits, plus that of a few rows, or a million logits of a tensor, in float64. Under
+PyTorch's autograd, the backward pass keeps nine bytes per logit, 2.25 times a float32 and 4.5 times
+a bfloat16: exp(x - m) in float64, and where the maximum is. Second derivatives need both.
 """
 
 import math
@@ -164,7 +165,7 @@ def _sums(z, at_max, xp):
     e = xp.exp(z)
     total = xp.sum(e, axis=-1, keepdims=True)
     top = at_max & (total < 1.5)
-    return e, total, top, xp.sum(xp.where(top, xp.zeros_like(e), e), axis=-1, keepdims=True)
+    return e, total, top, xp.sum(xp.where(top, xp.zeros_like(total), e), axis=-1, keepdims=True)
 
 
 def _log_sum(z, at_max, xp):
@@ -179,7 +180,7 @@ def _away_from_0(z, top, xp):
     log p is below z, be it by a term that has underflowed, and is not to be rounded up as a tie.
     At a top, z is 0 and no variable: so autograd does not add up 1 and p - 1 there.
     """
-    return xp.where(top, xp.zeros_like(z), z) * (1 + 2.0**-52)
+    return xp.where(top, xp.zeros_like(z[..., :1]), z) * (1 + 2.0**-52)
 
 
 def _per_class(rows_function, x, axis, *labels):
