@@ -1,4 +1,4 @@
-"""What is special to the top rung; what all rungs share is in test_accurate and test_accuracy."""
+"""What is special to the top rung; what all rungs share is in test_rungs."""
 
 import numpy as np
 import pytest
@@ -11,8 +11,11 @@ from stable_softmax import (
     cross_entropy_gradient_exact,
     log_softmax_exact,
     logsumexp_exact,
+    round_to,
     softmax_exact,
+    ulp_error,
 )
+from stable_softmax.ladder import double_double
 from stable_softmax.ladder.double_double import (
     cross_entropy_double_double,
     cross_entropy_gradient_double_double,
@@ -20,6 +23,7 @@ from stable_softmax.ladder.double_double import (
     logsumexp_double_double,
     softmax_double_double,
 )
+from stable_softmax.measure.exact_parts import exact_parts
 from tests.cases import ALL_FORMATS, INF, ordinary_logits, vectors
 
 UNARY = [
@@ -103,6 +107,36 @@ def test_log_sum_exp_is_right_where_it_cancels_to_almost_nothing():
     np.testing.assert_array_equal(logsumexp_double_double(x), exact)
 
 
+LOG_PROBABILITIES = {
+    "of two classes": np.random.default_rng(1).normal(size=(400, 2)),
+    "of a thousand": np.random.default_rng(1).normal(size=(20, 1000)),
+    "far apart": 100 * np.random.default_rng(1).normal(size=(100, 20)),
+    "of a sure class": np.pad(
+        np.random.default_rng(1).uniform(-200, 0, (200, 4)), ((0, 0), (0, 1))
+    ),
+    "masked": np.where(np.arange(12) % 3, np.random.default_rng(1).normal(size=(50, 12)), -INF),
+}
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("rows", LOG_PROBABILITIES)
+def test_log_sum_exp_of_log_probabilities_is_right_in_every_format(rows, fmt):
+    x = round_to(log_softmax_double_double(LOG_PROBABILITIES[rows]), fmt)
+    assert_same(logsumexp_double_double(x), logsumexp_exact(x), rows)
+
+
+def test_finding_d6_log_probabilities_hardly_need_decimal_numbers(monkeypatch):
+    # a row of a thousand took 190 times as long as its logits, all of it in decimal numbers
+    slow = []
+    decimal = double_double._logsumexp_decimal
+    monkeypatch.setattr(
+        double_double, "_logsumexp_decimal", lambda *row: slow.append(row) or decimal(*row)
+    )
+    for x in LOG_PROBABILITIES.values():
+        logsumexp_double_double(log_softmax_double_double(x))
+    assert len(slow) <= sum(map(len, LOG_PROBABILITIES.values())) / 100
+
+
 def test_log_sum_exp_is_right_where_half_of_its_digits_cancel():
     x = np.random.default_rng(0).normal(size=(2000, 10))
     x = np.round((x - logsumexp_exact(x)[:, np.newaxis]) * 2**24) / 2**24
@@ -132,3 +166,12 @@ def test_tensors_are_refused_with_the_function_to_use():
     for f, _ in BINARY:
         with pytest.raises(TypeError, match="the ones named ..._wider take tensors"):
             f(torch.zeros(3), 0)
+
+
+def test_the_top_rung_is_not_correctly_rounded_where_logits_differ_by_a_few_ulp():
+    # the exact value is below the middle of two numbers by 1e-31 ulp, and we return the upper one
+    x = np.array([[0.0, 3 * 2.0**-52]])
+    head, rest = exact_parts(x, [0])["softmax"]
+    got = softmax_double_double(x)
+    assert got[0, 1] == head[0, 1] + 2.0**-53 != softmax_exact(x)[0, 1]
+    assert ulp_error(got, head, remainder=rest)[0, 1] <= 0.5 + 1e-9

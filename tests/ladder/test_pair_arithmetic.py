@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 from stable_softmax import BF16, E4M3, FP16, FP32, FP64
 from stable_softmax.ladder.pair_arithmetic import (
     add,
+    add_triples,
     add_up,
     divide,
     exp_pair,
+    expm1_triple,
     log1p_pair,
     multiply,
+    multiply_triples,
     round_pair,
     round_to_odd,
     two_product,
@@ -26,9 +29,9 @@ numbers = st.floats(-1e100, 1e100, allow_subnormal=False).filter(lambda v: v == 
 RNG = np.random.default_rng(0)
 
 
-def exact(pair):
-    high, low = (np.ravel(part).astype(float).tolist() for part in pair)
-    return [Fraction(h) + Fraction(t) for h, t in zip(high, low, strict=True)]
+def exact(parts):
+    parts = (np.ravel(part).astype(float).tolist() for part in parts)
+    return [sum(map(Fraction, numbers)) for numbers in zip(*parts, strict=True)]
 
 
 def random_pair(n=500):
@@ -93,6 +96,50 @@ def test_a_row_of_pairs_is_added_up(n):
     for got, h, t in zip(exact(add_up((high, low))), high, low, strict=True):
         want = sum(exact((h, t)), Fraction(0))
         assert abs(got - want) <= want * Fraction(1, 2**98)
+
+
+def random_triple(n=500):
+    high, middle = random_pair(n)
+    return high, middle, middle * RNG.uniform(-1, 1, size=n) * 2.0**-54
+
+
+@pytest.mark.parametrize(
+    ("ours", "exactly"), [(add_triples, Fraction.__add__), (multiply_triples, Fraction.__mul__)]
+)
+def test_arithmetic_of_triples_has_more_than_150_bits(ours, exactly):
+    x, y = random_triple(), random_triple()
+    for got, a, b in zip(exact(ours(x, y)), exact(x), exact(y), strict=True):
+        size = max(abs(a), abs(b)) if ours is add_triples else abs(a * b)
+        assert abs(got - exactly(a, b)) <= size * Fraction(1, 2**152)
+
+
+def test_triples_keep_what_is_left_when_two_numbers_cancel():
+    x = random_triple()
+    y = -x[0], -x[1], np.zeros_like(x[0])
+    assert exact(add_triples(x, y)) == exact((0 * x[0], 0 * x[0], x[2]))
+
+
+def test_a_row_of_triples_is_added_up():
+    high = RNG.uniform(0, 1, size=(3, 1001))
+    x = high, high * 2.0**-55, high * 2.0**-110
+    for got, *row in zip(exact(add_up(x, add_triples)), *x, strict=True):
+        want = sum(exact(row), Fraction(0))
+        assert abs(got - want) <= want * Fraction(1, 2**145)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1e-100, 1e-12, 1e-3, 1.0, 30.0, 700.0])
+def test_exp_in_triples_has_130_bits_and_120_of_a_small_step(size):
+    x = -RNG.uniform(0, size, size=2000)
+    start, step = (exact(parts) for parts in expm1_triple(x, scale=600))
+    with ctx.workprec(2000):
+        for first, second, value in zip(start, step, x.tolist(), strict=True):
+            first, second = first / 2**600, second / 2**600
+            ball = arb(value).exp()
+            total = ball - arb(first.numerator) / arb(first.denominator)
+            error = total - arb(second.numerator) / arb(second.denominator)
+            assert abs(error) < ball * arb(2) ** -130
+            if first == 1:
+                assert abs(error) < abs(arb(value).expm1()) * arb(2) ** -120
 
 
 def relative_errors(pairs, balls, k=0):
@@ -175,8 +222,22 @@ def test_rounding_to_odd_keeps_a_number_off_the_middle():
     assert round_to_odd(single, lost.astype(np.float32)).dtype == np.float32
 
 
+def test_rounding_to_odd_moves_subnormal_numbers_and_leaves_zero():
+    tiny = np.finfo(np.float32).smallest_subnormal
+    s = np.array([0, 2, 2, -2, 3], dtype=np.float32) * tiny
+    lost = np.array([1, 1, -1, -1, 1], dtype=np.float32)
+    np.testing.assert_array_equal(round_to_odd(s, lost) / tiny, [0, 3, 1, -3, 3])
+
+
 def test_rounding_to_odd_works_on_tensors():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
     middle = torch.tensor([1 + 2.0**-11], dtype=torch.float64)
     moved = round_to_odd(middle, torch.ones_like(middle))
     assert moved.item() == np.nextafter(1 + 2.0**-11, 2)
+
+
+def test_rounding_to_odd_is_the_identity_to_autograd():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    s = torch.tensor([1 + 2.0**-11, -3.0], dtype=torch.float64, requires_grad=True)
+    round_to_odd(s, s / 3).sum().backward()
+    assert s.grad.tolist() == [1, 1]

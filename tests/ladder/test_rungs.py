@@ -14,6 +14,7 @@ from stable_softmax import (
 )
 from stable_softmax.libraries.accuracy_table import FUNCTIONS, RUNGS
 from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors
+from tests.ladder.autograd import ROWS, check_derivatives
 from tests.ladder.rungs import call
 
 UPPER = ["twosum", "wider", "double-double"]  # the rungs above those of the path
@@ -128,3 +129,28 @@ def test_a_sure_class_keeps_its_small_log_probability(rung):
 def test_no_log_probability_is_positive_and_no_loss_negative(rung, x):
     assert np.all(RUNGS[rung]["log_softmax"](x) <= 0)
     assert np.all(RUNGS[rung]["cross_entropy"](x, 0) >= 0)
+
+
+@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("rung", ["twosum", "wider"])
+def test_first_and_second_derivatives_are_right_on_all_finite_logits(rung, name, row):
+    f, label = RUNGS[rung][name], (0,) if "entropy" in name else ()
+    check_derivatives(lambda x: f(x, *label), ROWS[row])
+
+
+@pytest.mark.parametrize("name", ["float64", "float32", "float16", "bfloat16"])
+@pytest.mark.parametrize("rung", ["log1p", "twosum", "wider"])
+@pytest.mark.parametrize("function", ["log_softmax", "cross_entropy"])
+def test_the_derivative_of_a_sure_class_keeps_its_digits(function, rung, name):
+    # minus one and one minus p, added up, would be 0 or wrong by half of its digits
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    dtype = getattr(torch, name)
+    gaps = [gap for gap in (9.0, 17.0, 40.0, 80.0) if np.exp(-gap) > torch.finfo(dtype).tiny]
+    for gap in gaps:
+        x = torch.tensor([gap, 0.0], dtype=dtype, requires_grad=True)
+        label = (0,) if "entropy" in function else ()
+        RUNGS[rung][function](x, *label).ravel()[0].abs().backward()
+        assert x.grad[0].item() == -x.grad[1].item()
+        exact = np.exp(-gap) / (1 + np.exp(-gap))
+        assert abs(x.grad[1].abs().item() / exact - 1) <= 2 * torch.finfo(dtype).eps

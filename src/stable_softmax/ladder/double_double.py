@@ -1,8 +1,11 @@
 """The top rung of the accuracy ladder: everything in pairs of float64, and one rounding at the end.
 
 The shift is exact as a pair, `stable_softmax.ladder.pair_arithmetic` computes exp and log to more
-than 70 bits, and the result is rounded once to the format of the logits. All formats of the book
-go through the same lines. The bits of the results depend neither on the processor nor on NumPy.
+than 70 bits, and the result is rounded once to the format of the logits. That is within 0.51 ulp of
+the exact value, and nearly always the nearest number, but it is not correct rounding, which has no
+exception: ``softmax_double_double([0.0, 3 * 2**-52])`` returns the wrong one of two neighbors that
+are almost equally near. All formats of the book go through the same lines. The bits of the results
+depend neither on the processor nor on NumPy.
 
 NumPy arrays only: the pairs know nothing of autograd.
 """
@@ -15,9 +18,11 @@ from ..arrays import as_logits, as_samples, drop_axes, from_rows, take_label, to
 from ..floating_point import FP64, format_of
 from .pair_arithmetic import (
     add,
+    add_triples,
     add_up,
     divide,
     exp_pair,
+    expm1_triple,
     log1p_pair,
     round_pair,
     round_to_odd,
@@ -65,8 +70,10 @@ def log_softmax_double_double(x, axis=-1):
 def logsumexp_double_double(x, axis=-1, keepdims=False):
     """Log-sum-exp in pairs of float64, rounded once, also where it nearly cancels to zero.
 
-    Where the pairs cancel to less than a thousandth, which happens to hardly any row, the row is
-    computed again with as many decimal digits as it needs.
+    Where the pairs cancel to less than a thousandth, as they do for log-probabilities, the row is
+    computed again in triples, which takes about three times as long. Where those nearly cancel,
+    which happens to one row of log-probabilities in a thousand, it is computed with as many decimal
+    digits as it needs.
 
     Returns: `x` without the class axes, its floating-point dtype; within 0.51 ulp (measured). +inf
     gives +inf, a row of -inf gives -inf, nan gives nan.
@@ -150,9 +157,38 @@ def _logsumexp_rows(x, fmt):
     k = np.where(is_small, _SCALE, 0)
     high, low = two_sum(np.ldexp(m, k), log_sum[0])
     result = round_pair((high, low + log_sum[1]), fmt, -k)
-    for i in np.flatnonzero(np.abs(high) < 1e-3 * np.abs(np.ldexp(m, k))):
+    cancels = np.abs(high) < 1e-3 * np.abs(np.ldexp(m, k))
+    i = np.flatnonzero(cancels)
+    result[i] = _logsumexp_near_0(x[i], fmt)
+    return result
+
+
+def _logsumexp_near_0(x, fmt):
+    """Log-sum-exp of rows that nearly cancel, such as log-probabilities: log(1 + (sum - 1))."""
+    more = _sum_minus_1(x)
+    below = more[0] < 0
+    one = np.ones_like(more[0]), np.zeros_like(more[0])
+    less = divide(tuple(-part for part in more), add(one, _unscaled(more)))
+    size = tuple(np.where(below, *both) for both in zip(less, more, strict=True))
+    _, log = _log_total(size)  # log(1 - p) = -log(1 + p/(1 - p))
+    result = round_pair(tuple(np.where(below, -part, part) for part in log), fmt, -_SCALE)
+    m = np.abs(np.max(x, axis=-1, keepdims=True))
+    for i in np.flatnonzero((np.abs(_unscaled(more)[0]) < 2.0**-64 * m) | (m < 2.0**-850)):
         result[i] = round_pair(_logsumexp_decimal(x[i]), fmt, -_SCALE)
     return result
+
+
+def _sum_minus_1(x):
+    """Return sum(exp(x)) - 1, times 2**600, as a pair, added up in triples.
+
+    exp(max) - 1 is one of the terms, so that nothing is lost where the maximum is near 0.
+    """
+    counts = x > -700
+    is_max = np.arange(x.shape[-1]) == np.argmax(x, axis=-1, keepdims=True)
+    start, step = expm1_triple(np.where(counts, x, 0.0), _SCALE)
+    terms = add_triples(add_triples(start, (np.where(is_max, -(2.0**_SCALE), 0.0), 0.0, 0.0)), step)
+    terms = tuple(np.where(counts, part, 0.0) for part in terms)
+    return tuple(part[:, np.newaxis] for part in add_up(terms, add_triples)[:2])
 
 
 def _log_total(rest):

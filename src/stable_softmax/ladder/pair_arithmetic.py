@@ -1,4 +1,4 @@
-"""Pairs of float64 numbers as one number of 106 bits: sums, products, exp and log.
+"""Pairs of float64 numbers as one number of 106 bits: sums, products, exp and log; and triples.
 
 A pair ``(h, l)`` stands for the real number ``h + l``. ``h`` is the number rounded to float64 and
 ``l`` is what that rounding lost. Everything here is made of ``+ - * /``, comparisons, powers of two
@@ -12,6 +12,7 @@ Bailey 2001 (the arithmetic of pairs); chapters 4 and 14 of Muller et al. 2018.
 """
 
 import functools
+import math
 from decimal import Decimal, localcontext
 
 import numpy as np
@@ -108,17 +109,21 @@ def divide(x, y):
     return _renormalize(q, (((x[0] - p) - t) + (x[1] - q * y[1])) / y[0])
 
 
-def add_up(x):
+def add_up(x, add=add):
     """Add the pairs along the last axis: halve the row until one pair is left.
 
     Parameters
     ----------
     x : pair of float64 arrays, shape (..., n)
+        Or triple of them.
+    add : function
+        `add`, or `add_triples`.
 
     Returns
     -------
     pair of float64 arrays, shape (...)
-        The order of the additions is fixed, so the bits are, too. An empty row gives 0.
+        Or triple. The order of the additions is fixed, so the bits are as well. An empty row
+        gives 0.
     """
     while (n := x[0].shape[-1]) > 1:
         even, odd = (tuple(part[..., i : n - n % 2 : 2] for part in x) for i in (0, 1))
@@ -192,6 +197,68 @@ def log1p_pair(x):
     return add(_times_log2_step(m), _log1p_series(w))
 
 
+def add_triples(x, y):
+    """Add two numbers of three parts each, where two parts would cancel.
+
+    Parameters
+    ----------
+    x, y : triple of float64 arrays
+        Each part is an ulp of the one before, or less. Parts that are 0 may be the number 0.
+
+    Returns
+    -------
+    triple of float64 arrays
+        With an error of a few 2**-156 of the larger one.
+    """
+    high, lost = two_sum(x[0], y[0])
+    middle, low = two_sum(x[1], y[1])
+    middle, least = two_sum(middle, lost)
+    return _renormalize_triple(high, middle, x[2] + y[2] + (low + least))
+
+
+def multiply_triples(x, y):
+    """Multiply two numbers of three parts each; the relative error is a few 2**-156.
+
+    Parameters: see `add_triples`.
+
+    Returns
+    -------
+    triple of float64 arrays
+    """
+    high, lost = two_product(x[0], y[0])
+    p, p_lost = two_product(x[0], y[1])
+    q, q_lost = two_product(x[1], y[0])
+    middle, low = two_sum(p, q)
+    middle, least = two_sum(middle, lost)
+    low = low + least + (p_lost + q_lost)
+    return _renormalize_triple(high, middle, low + (x[0] * y[2] + x[1] * y[1] + x[2] * y[0]))
+
+
+def expm1_triple(x, scale=0):
+    """Return exp(a) and exp(x) - exp(a), with a = x to nine binary places, for x in [-700, 0].
+
+    exp(a) is an entry for the whole part times an entry for the fraction, and 12 terms of the
+    series do for the rest.
+
+    Parameters
+    ----------
+    x : float64 array
+    scale : int
+        Both are returned times ``2**scale``, which keeps the parts of small ones normal numbers.
+
+    Returns
+    -------
+    start, step : triple of float64 arrays
+        Their sum is within 2**-130 of exp(x), relatively. Near 0, start is 1, and step is within
+        2**-120 of exp(x) - 1.
+    """
+    k = np.rint(x * 512)
+    whole, fraction = _exp_tables(scale)
+    i, j = np.divmod(k.astype(np.int32), 512)
+    start = multiply_triples(tuple(part[-i] for part in whole), tuple(part[j] for part in fraction))
+    return start, multiply_triples(start, _expm1_series(x - k / 512))
+
+
 def round_pair(x, fmt, k=0):
     """Round ``(h + l) * 2**k`` once, to nearest, to a format.
 
@@ -243,13 +310,19 @@ def round_to_odd(s, lost):
     -------
     array like s
         Rounded to a format with at least two bits less, it gives what one rounding of the exact
-        number would give, unless s is subnormal.
+        number would give. 0 stays 0.
     """
     xp = array_namespace(s)
-    integer, u = (xp.int64, 2.0**-53) if s.dtype == xp.float64 else (xp.int32, 2.0**-24)
-    moves = (s.view(integer) % 2 == 0) & (xp.abs(lost) > 0) & xp.isfinite(lost)
-    unit = (u * (1 + 2 * u)) * xp.abs(s)  # added to s, it gives the next number
-    return s + xp.where(moves, xp.sign(lost) * unit, xp.zeros_like(s))
+    bits, lost = _bits(s, xp), _bits(lost, xp).view(lost.dtype)
+    moves = (bits % 2 == 0) & (s != 0) & (lost != 0) & xp.isfinite(lost)
+    outward = xp.where((lost > 0) == (s > 0), xp.ones_like(bits), -xp.ones_like(bits))
+    step = (bits + outward).view(s.dtype) - bits.view(s.dtype)
+    return s + xp.where(moves, step, xp.zeros_like(step))
+
+
+def _bits(x, xp):
+    """Return the bits of a number as an integer, which autograd does not follow."""
+    return x.view(xp.int64 if x.dtype == xp.float64 else xp.int32)
 
 
 def _halves(a):
@@ -262,6 +335,28 @@ def _renormalize(high, low):
     """Make high the rounded sum of both; it is the larger one."""
     s = high + low
     return s, low - (s - high)
+
+
+def _renormalize_triple(high, middle, low):
+    middle, low = two_sum(middle, low)
+    high, middle = two_sum(high, middle)
+    return high, *two_sum(middle, low)
+
+
+def _expm1_series(b):
+    """Return exp(b) - 1 as a triple, for numbers of at most 2**-10."""
+    pair, square = (b, 0.0), two_product(b, b)
+    *pairs, last = _inverse_factorials()
+    series = last[0]
+    for high, _ in reversed(pairs[5:]):
+        series = high + b * series
+    series = (series, np.zeros_like(b))
+    for coefficient in reversed(pairs[:5]):
+        series = add(coefficient, multiply(pair, series))
+    cube = multiply(multiply(square, pair), series)
+    return add_triples(
+        (b, 0.0, 0.0), add_triples((*(part / 2 for part in square), 0.0), (*cube, 0.0))
+    )
 
 
 def _times_log2_step(m):
@@ -299,3 +394,27 @@ def _table():
         high = np.array([float(value) for value in exact])
         low = np.array([float(value - Decimal(h)) for value, h in zip(exact, high, strict=True)])
     return high, low
+
+
+@functools.cache
+def _exp_tables(scale):
+    """Return 2**scale exp(-i), i = 0 .. 700, and exp(j/512), j = 0 .. 511, as triples of arrays."""
+    with localcontext(prec=60):
+        whole = [Decimal(2) ** scale * Decimal(-i).exp() for i in range(701)]
+        fraction = [(Decimal(j) / 512).exp() for j in range(512)]
+        return tuple(np.array([_parts(value, 3) for value in t]).T for t in (whole, fraction))
+
+
+@functools.cache
+def _inverse_factorials():
+    """Return 1/3!, 1/4!, ... 1/12! as pairs."""
+    with localcontext(prec=60):
+        return [_parts(1 / Decimal(math.factorial(k)), 2) for k in range(3, 13)]
+
+
+def _parts(value, count):
+    """Split a decimal number into float64 numbers that add up to it."""
+    parts = []
+    for _ in range(count):
+        parts.append(float(value - sum(map(Decimal, parts))))
+    return tuple(parts)
