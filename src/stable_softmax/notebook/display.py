@@ -215,7 +215,8 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97):
 
 def label_lines(ax):
     """Write the label of each curve at its right end, moved up or down where two would meet."""
-    ax.figure.draw_without_rendering()  # the layout decides where the ends are
+    if layout := ax.figure.get_layout_engine():
+        layout.execute(ax.figure)  # it decides where the ends are
     points = 72 / ax.figure.dpi
     ends = []
     for curve in ax.lines:
