@@ -43,7 +43,10 @@ book-student: .venv/ready ## build the same book without the solutions, to give 
 test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-cache --no-logo # who may import whom: pyproject.toml
-	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest
+	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest $(WORKERS)
+
+# One worker for each core, four at most: each may hold PyTorch and MXNet. Files stay together.
+WORKERS = -n logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
 
 site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
 	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest

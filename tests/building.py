@@ -1,5 +1,6 @@
 """Build a book as `make book` does, for the tests that look at what comes of it."""
 
+import functools
 import os
 import re
 import subprocess
@@ -24,3 +25,9 @@ def build(folder, **environment):
         timeout=1200,
     )
     return done.returncode, done.stdout + done.stderr
+
+
+@functools.cache
+def build_site():
+    """Build the site itself, in its own folder, so with its cache; once in a test run."""
+    return build(ROOT)

@@ -19,8 +19,10 @@ import yaml
 from bs4 import BeautifulSoup
 
 from book_tools import student_edition
-from tests.building import FLAGS, SITE, build
+from tests.building import FLAGS, SITE, build_site
 from tests.pages import PAGES, ROOT, TOC
+
+pytestmark = pytest.mark.xdist_group("in _build")
 
 STUDENT = ROOT / "_build" / "student"
 STUDENT_SITE = STUDENT / "_build" / "html"
@@ -53,7 +55,7 @@ def make(target):
 @pytest.fixture(scope="module")
 def complete():
     """The folder of the complete edition."""
-    code, log = build(ROOT)
+    code, log = build_site()
     assert code == 0, log[-3000:]
     return SITE.parent
 

@@ -17,7 +17,7 @@ CONFIG = """
 title: Tiny
 execute: {execute_notebooks: cache}
 sphinx:
-  local_extensions: {exec_cache: book/_ext, ahead: book/_ext, patches: book/_ext}
+  local_extensions: {exec_cache: book/_ext, ahead: book/_ext, speed: book/_ext, patches: book/_ext}
   config: {nb_execution_raise_on_error: true, nb_merge_streams: true}
 """
 HEADER = (ROOT / "index.md").read_text(encoding="utf-8").split("---\n")[1]

@@ -7,8 +7,10 @@ import jupytext
 import nbformat
 import pytest
 
-from tests.building import SITE, build
+from tests.building import SITE, build, build_site
 from tests.pages import PAGES, ROOT
+
+pytestmark = pytest.mark.xdist_group("in _build")
 
 # A tiny book
 
@@ -103,8 +105,8 @@ def test_a_build_that_failed_fails_again_until_the_fault_is_mended(tiny_book):
 
 @pytest.fixture(scope="module")
 def site():
-    """The site, built as `make book` builds it, in the same folder, so with its cache."""
-    code, log = build(ROOT)
+    """The site, built as `make book` builds it, in the same folder."""
+    code, log = build_site()
     problems = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
     return code, problems or log.splitlines()[-20:]
 
