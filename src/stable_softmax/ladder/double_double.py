@@ -158,8 +158,9 @@ def _logsumexp_rows(x, fmt):
     high, low = two_sum(np.ldexp(m, k), log_sum[0])
     result = round_pair((high, low + log_sum[1]), fmt, -k)
     cancels = np.abs(high) < 1e-3 * np.abs(np.ldexp(m, k))
-    i = np.flatnonzero(cancels)
-    result[i] = _logsumexp_near_0(x[i], fmt)
+    if np.any(cancels):
+        i = np.flatnonzero(cancels)
+        result[i] = _logsumexp_near_0(x[i], fmt)
     return result
 
 

@@ -4,9 +4,9 @@ In float64 the plain shift is enough. Logits of a shorter format differ by less 
 is not 0, so the rounding of the shift is below 2**-43: a millionth of an ulp of float32.
 
 NumPy arrays and tensors are worked on in blocks of rows, so that a call needs at most four times
-the memory of its logits, plus that of a few rows, or a million logits of a tensor, in float64. Under
-PyTorch's autograd, the backward pass keeps nine bytes per logit, 2.25 times a float32 and 4.5 times
-a bfloat16: exp(x - m) in float64, and where the maximum is. Second derivatives need both.
+the memory of its logits, plus that of a row, or of a million logits of a tensor, in float64. Under
+PyTorch's autograd, the backward pass keeps nine bytes per logit: exp(x - m) in float64, and where
+the maximum is. That is 2.25 times the logits in float32, and 4.5 times in bfloat16 and float16.
 """
 
 import math
