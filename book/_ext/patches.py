@@ -67,10 +67,10 @@ def outputs_or_stand_in(client, index, outputs=NotebookClientBase.code_cell_outp
 
 @holds_for(
     {
-        "Sphinx": ["7.4.7"],
-        "docutils": ["0.21.2"],
-        "sphinx-book-theme": ["1.3.0"],
-        "pydata-sphinx-theme": ["0.17.1"],
+        "Sphinx": ["7.4.7", "9.0.4"],
+        "docutils": ["0.21.2", "0.22.4"],
+        "sphinx-book-theme": ["1.3.0", "1.4.0"],
+        "pydata-sphinx-theme": ["0.17.1", "0.20.0"],
         "myst-nb": ["1.4.0"],
         "sphinx-exercise": ["1.2.1"],
     }
