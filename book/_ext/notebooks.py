@@ -40,7 +40,7 @@ OPTIONAL = [
     (
         "torch",
         "torch --extra-index-url https://download.pytorch.org/whl/cpu",  # gigabytes less on Linux
-        r"\btorch\b|stable_softmax\.experiments\.(recovery|training)\b",
+        r"\btorch\b|stable_softmax\.(experiments\.(recovery|training)|libraries\.autograd)\b",
     ),
     ("sklearn", "scikit-learn", r"\bload_digits_split\b"),
 ]

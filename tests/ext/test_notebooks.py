@@ -18,7 +18,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbformat import v4
 from traitlets.config import Config
 
-from stable_softmax.experiments import recovery, training
 from tests.pages import ROOT
 
 SITE = "https://example.org/tiny/"
@@ -396,10 +395,14 @@ def test_what_a_page_of_the_book_imports_is_installed_with_it(page):
     assert wanted <= listed
 
 
-@pytest.mark.parametrize("module", [recovery, training], ids=lambda module: module.__name__)
-def test_a_page_that_trains_installs_pytorch_even_if_its_code_does_not_name_it(module):
-    assert '"torch": "torch ' in first_cell(f"from {module.__name__} import x")
-    assert "torch" not in first_cell("from stable_softmax import x")
+@pytest.mark.parametrize(
+    "module", ["experiments.recovery", "experiments.training", "libraries.autograd"]
+)
+def test_a_notebook_that_imports_a_module_which_trains_asks_for_pytorch(module):
+    name = f"stable_softmax.{module}"
+    assert importlib.util.find_spec(name), "the module has moved: tell the first cell"
+    assert '"torch": "torch' in first_cell(f"from {name} import something")
+    assert "torch" not in first_cell("from stable_softmax import something")
 
 
 def test_the_same_files_come_from_a_cached_build_and_from_the_builder(book, notebooks):
