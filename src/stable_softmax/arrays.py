@@ -22,6 +22,7 @@ from array_api_compat import (
 from .floating_point import BF16, E4M3, E5M2
 
 _NUMPY = array_namespace(np.zeros(0))
+_FIRST_ADDED = 256  # the number of the first dtype that is not NumPy's own
 _ML_DTYPES = {f.dtype_name for f in (BF16, E5M2, E4M3)}
 
 
@@ -234,6 +235,20 @@ def as_number(value, name, low=-math.inf):
     return number
 
 
+def as_label(value):
+    """Return the one label that does not count as an int.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    """
+    try:
+        return operator.index(None if isinstance(value, bool) else value)
+    except TypeError:
+        raise TypeError(f"ignore_label must be an integer, not {value!r}") from None
+
+
 def at_least_float32(x):
     """Return `x` in float32 where its format is shorter, so that sums are formed in float32."""
     if getattr(x.dtype, "itemsize", 4) >= 4:
@@ -381,6 +396,8 @@ def take_label(values, labels, axis=-1):
         The shape of `labels`, the dtype of `values`.
     """
     xp = namespace(values)
+    if xp is _NUMPY and labels.ndim == 0:
+        return values[labels]  # one sample, without the overhead
     if not hasattr(xp, "take_along_axis"):  # dask
         at_label = one_hot(labels, values, axis) == 1
         return xp.sum(xp.where(at_label, values, xp.zeros_like(values)), axis=axis)
@@ -409,6 +426,8 @@ def one_hot(labels, x, axis=-1):
 def _as_array(x, name):
     if type(x) is np.ndarray and x.dtype.isnative:
         return x
+    if type(x) is int:
+        return np.asarray(x)
     if _hides_entries(x):
         raise TypeError(
             f"{name} hides entries behind a mask, which the formulas do not see: give plain "
@@ -447,15 +466,15 @@ def _check_labels(labels, x, axis, ignored):
             f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with "
             f"classes along axis {axis}: labels must have shape {tuple(expected)}"
         )
-    n, unsigned = x.shape[axis], "uint" in str(labels.dtype)
+    n, dtype = x.shape[axis], labels.dtype
     labels = _as_int64(labels)
     right = _right(labels, n, ignored)
-    if unsigned and ignored is not None and ignored < 0:
+    if ignored is not None and ignored < 0 and _is_unsigned(dtype):
         right = right & (labels >= 0)  # 2**64 - 100 is not -100
     known = _truth(right)
     if known is False:
         wrong = int(as_numpy(labels)[~as_numpy(right)][0])
-        wrong += 2 ** (8 * labels.dtype.itemsize) if unsigned and wrong < 0 else 0
+        wrong += 2 ** (8 * labels.dtype.itemsize) if wrong < 0 and _is_unsigned(dtype) else 0
         raise ValueError(f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {wrong}")
     return _beside(labels, x, "labels"), known
 
@@ -468,6 +487,10 @@ def _as_int64(labels):
     return labels if labels.dtype == dtype else xp.astype(labels, dtype)
 
 
+def _is_unsigned(dtype):
+    return "uint" in str(dtype)
+
+
 def _right(labels, n, ignored):
     right = (labels >= 0) & (labels < n)
     return right if ignored is None else right | (labels == ignored)
@@ -475,7 +498,9 @@ def _right(labels, n, ignored):
 
 def _truth(condition):
     """Tell whether all are true: True, False, or None where nobody can know yet."""
-    if type(condition) is np.ndarray or isinstance(condition, np.bool_):
+    if type(condition) is np.bool_:
+        return bool(condition)
+    if type(condition) is np.ndarray:
         return bool(condition.all())
     xp = namespace(condition)
     compiler = getattr(xp, "compiler", None)  # PyTorch's
@@ -548,12 +573,14 @@ def _numpy_kind(dtype):
 
     By name, because a dtype of ml_dtypes may come from the caller, or from nobody.
     """
-    if dtype.name in _ML_DTYPES:
-        return "real"
-    if dtype.name.startswith(("float4_", "float6_", "float8_")):
-        return "foreign"
-    kind = "i" if re.fullmatch(r"u?int\d+", dtype.name) else dtype.kind
-    return {"b": "boolean", "i": "integer", "f": "real"}.get(kind, "other")
+    kind = dtype.kind
+    if dtype.num >= _FIRST_ADDED:
+        if dtype.name in _ML_DTYPES:
+            return "real"
+        if dtype.name.startswith("float"):
+            return "foreign"
+        kind = "i" if re.fullmatch(r"u?int\d", dtype.name) else "other"
+    return {"b": "boolean", "i": "integer", "u": "integer", "f": "real"}.get(kind, "other")
 
 
 def _as_axes(axis, ndim):
