@@ -22,6 +22,7 @@ from array_api_compat import (
 from .floating_point import BF16, E4M3, E5M2
 
 _NUMPY = array_namespace(np.zeros(0))
+_NUMPY_TYPES = np.ndarray, np.generic  # torch.compile does not understand np.ndarray | np.generic
 _FIRST_ADDED = 256  # the number of the first dtype that is not NumPy's own
 _ML_DTYPES = {f.dtype_name for f in (BF16, E5M2, E4M3)}
 
@@ -222,7 +223,7 @@ def as_number(value, name, low=-math.inf):
         If it is nan or too small.
     """
     try:
-        number = None if isinstance(value, str | bytes) else float(value)
+        number = None if type(value) in (str, bytes) else float(value)
     except (TypeError, ValueError, RuntimeError):
         number = None
     if number is None:
@@ -349,7 +350,7 @@ def drop_axes(result, axis, keepdims):
     TypeError
         If `keepdims` is not True or False.
     """
-    if not isinstance(keepdims, bool | np.bool_):
+    if type(keepdims) not in (bool, np.bool_):
         raise TypeError(f"keepdims must be True or False, not {keepdims!r}")
     if keepdims or not axis:
         return result
@@ -433,7 +434,7 @@ def _as_array(x, name):
             f"{name} hides entries behind a mask, which the formulas do not see: give plain "
             "arrays, and tell softmax_masked which classes count, or ignore_label which samples"
         )
-    if is_array_api_obj(x) and not isinstance(x, np.ndarray | np.generic):
+    if is_array_api_obj(x) and not isinstance(x, _NUMPY_TYPES):
         return x
     try:
         x = np.asarray(x)
@@ -448,7 +449,7 @@ def _hides_entries(x):
     """Tell whether an array, or a part of a list, is a masked array whose mask hides something."""
     if isinstance(x, np.ma.MaskedArray):
         return np.ma.is_masked(x)
-    if isinstance(x, list | tuple):
+    if type(x) in (list, tuple):
         return any(type(part) not in (int, float) and _hides_entries(part) for part in x)
     lazy = getattr(x, "_meta", None)  # dask's picture of its blocks
     return isinstance(lazy, np.ma.MaskedArray) or hasattr(x, "get_mask")  # PyTorch's MaskedTensor
@@ -559,7 +560,7 @@ def _last(x, axes):
 
 def _kind(x):
     """Return "boolean", "integer", "real", "foreign" (real, not of this book) or "other"."""
-    if isinstance(x, np.ndarray | np.generic):
+    if isinstance(x, _NUMPY_TYPES):
         return _numpy_kind(x.dtype)
     xp = namespace(x)
     kinds = {"boolean": "bool", "integer": "integral", "real": "real floating"}
