@@ -97,9 +97,13 @@ def test_the_axis_has_the_meaning_of_numpy(axis):
     np.testing.assert_array_equal(late, softmax_masked(x, mask, axis=axis))
 
 
-def test_e4m3_has_no_infinity_to_mask_with():
+def test_e4m3_has_no_infinity_to_mask_with_but_float32_has():
     x = np.array([1.0, 2.0, 3.0]).astype(E4M3.dtype)
-    assert np.all(np.isnan(softmax_masked(x, [True, True, False]).astype(float)))
+    mask = [True, True, False]
+    assert np.all(np.isnan(softmax_filled(x, mask, -INF).astype(float)))
+    np.testing.assert_array_equal(
+        softmax_masked(x, mask), softmax_masked([1.0, 2.0, 3.0], mask).astype(E4M3.dtype)
+    )
 
 
 @pytest.mark.parametrize("softmax", MASKED)
@@ -144,7 +148,7 @@ def test_float16_has_no_minus_1e9():
     x = np.float16([1.0, 2.0, 3.0])
     with pytest.warns(RuntimeWarning, match="overflow"):
         p = softmax_filled(x, [True, True, False], -1e9)
-    np.testing.assert_array_equal(p, softmax_masked(x, [True, True, False]))
+    np.testing.assert_array_equal(p, softmax_filled(x, [True, True, False], -INF))
 
 
 @needs_torch

@@ -4,16 +4,32 @@ One place decides what counts as logits, as an axis and as labels, so that the a
 consist of their equations only. Nothing here changes an argument.
 """
 
-import functools
 import math
 import operator
+import re
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_array_api_obj
+from array_api_compat import (
+    array_namespace,
+    device,
+    is_array_api_obj,
+    is_dask_array,
+    is_jax_namespace,
+    is_torch_array,
+    to_device,
+)
 
 from .floating_point import BF16, E4M3, E5M2
 
+_NUMPY = array_namespace(np.zeros(0))
+_NUMPY_TYPES = np.ndarray, np.generic  # torch.compile does not understand np.ndarray | np.generic
+_FIRST_ADDED = 256  # the number of the first dtype that is not NumPy's own
 _ML_DTYPES = {f.dtype_name for f in (BF16, E5M2, E4M3)}
+
+
+def namespace(x):
+    """Return the array-API namespace of an array; of plain NumPy arrays without looking it up."""
+    return _NUMPY if type(x) is np.ndarray else array_namespace(x)
 
 
 def as_logits(x, axis=-1):
@@ -22,8 +38,9 @@ def as_logits(x, axis=-1):
     Parameters
     ----------
     x : array_like
-        NumPy, ml_dtypes or PyTorch array, list or scalar. Integers and booleans are promoted to
-        the library's default float (float64 in NumPy), because arithmetic on them wraps around.
+        Array of a supported library (see the table "Which array libraries" in the book), list or
+        scalar. Integers and booleans are promoted to the library's default float (float64 in
+        NumPy), because arithmetic on them wraps around.
     axis : int, tuple of int or None
         The class axes, with NumPy's meaning. None is all axes. A scalar has one class.
 
@@ -37,24 +54,37 @@ def as_logits(x, axis=-1):
     Raises
     ------
     TypeError
-        If x is not real or axis is not made of integers.
+        If x is not real, hides entries behind a mask, or axis is not made of integers.
     numpy.exceptions.AxisError
         If an axis does not exist (a ValueError and an IndexError).
     ValueError
         If a list is ragged, an axis is named twice, or there is no class along the axis.
     """
-    x = _as_array(x, "x")
-    xp = array_namespace(x)
-    if _is_kind(x, ("bool", "integral")):
-        x = xp.astype(x, xp.asarray(0.0).dtype)
-    elif not _is_ml_dtype(x.dtype) and not _is_kind(x, "real floating"):
-        raise TypeError(f"x must hold real numbers, not {x.dtype}")
+    x = as_real(x, "x")
     axis = _as_axes(axis, x.ndim)
     if any(x.shape[a] == 0 for a in axis):
         raise ValueError(
             f"x has no class along axis {axis}: its shape is {tuple(x.shape)}; give at least one"
         )
-    return x, axis, xp
+    return x, axis, namespace(x)
+
+
+def as_real(x, name):
+    """Return a floating-point array; `as_logits` says of what, and errors carry the name."""
+    x = _as_array(x, name)
+    if type(x) is np.ndarray and x.dtype.char in "efd":
+        return x  # nearly every call
+    kind = _kind(x)
+    if kind in ("boolean", "integer"):
+        xp = namespace(x)
+        return xp.astype(x, xp.asarray(0.0).dtype)
+    if kind == "foreign":
+        raise TypeError(f"{name} has dtype {x.dtype}, no format of this book: convert to float32")
+    if kind != "real":
+        raise TypeError(
+            f"{name} must hold real numbers in a floating-point or integer dtype, not {x.dtype}"
+        )
+    return x
 
 
 def check_labels(labels, x, axis=-1):
@@ -63,7 +93,8 @@ def check_labels(labels, x, axis=-1):
     Parameters
     ----------
     labels : array_like of int
-        Class indices in ``0 .. n-1``; the shape of `x` without its class axis.
+        Class indices in ``0 .. n-1``; the shape of `x` without its class axis. Any integer type,
+        of any library and device.
     x : array
         Logits, as returned by `as_logits`.
     axis : int
@@ -71,40 +102,25 @@ def check_labels(labels, x, axis=-1):
 
     Returns
     -------
-    labels : int64 array of x's library
+    labels : int64 array of x's library and device
+        int32 in JAX, unless 64-bit types are enabled.
 
     Raises
     ------
     TypeError
-        If labels are not integers (booleans and floats are refused), or axis is not one int.
+        If labels are not integers (booleans and floats are refused), hide entries behind a mask,
+        or axis is not one int.
     ValueError
-        If the shape does not fit or an index is out of range.
+        If the shape does not fit or an index is out of range. Labels that have no values yet,
+        because their array is traced, lazy (dask) or without data (PyTorch's meta), are not read.
     """
-    xp = array_namespace(x)
-    axis = class_axis(axis, x.ndim)
-    labels = _as_array(labels, "labels")
-    if not _is_kind(labels, "integral") and labels.shape != (0,):
-        raise TypeError(f"labels must be integer class indices, not {labels.dtype}")
-    if array_namespace(labels) is not xp:
-        labels = xp.asarray(np.asarray(labels), device=device(x))
-    expected = tuple(x.shape[:axis]) + tuple(x.shape[axis + 1 :])
-    if tuple(labels.shape) != expected:
-        raise ValueError(
-            f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with "
-            f"classes along axis {axis}: labels must have shape {expected}"
-        )
-    n = x.shape[axis]
-    labels = xp.astype(labels, xp.int64)
-    wrong = labels[(labels < 0) | (labels >= n)]
-    if wrong.shape[0]:
-        raise ValueError(
-            f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {int(wrong[0])}"
-        )
-    return labels
+    return _check_labels(labels, x, class_axis(axis, x.ndim), None)[0]
 
 
-def as_samples(x, labels, axis=-1):
+def as_samples(x, labels, axis=-1, ignore_label=None):
     """Check logits, class indices and class axis together.
+
+    A label out of range that cannot be read yet (see `check_labels`) makes its sample nan.
 
     Parameters
     ----------
@@ -114,6 +130,8 @@ def as_samples(x, labels, axis=-1):
         Class indices; see `check_labels`.
     axis : int
         The class axis; see `class_axis`.
+    ignore_label : int, optional
+        One more label that is allowed, and returned as it is.
 
     Returns
     -------
@@ -127,8 +145,142 @@ def as_samples(x, labels, axis=-1):
     TypeError, ValueError
         See the three functions.
     """
-    x, _, _ = as_logits(x, axis)
-    return x, check_labels(labels, x, axis), class_axis(axis, x.ndim)
+    x, _, xp = as_logits(x, axis)
+    axis = class_axis(axis, x.ndim)
+    labels, checked = _check_labels(labels, x, axis, ignore_label)
+    if not checked:
+        right = _right(labels, x.shape[axis], ignore_label)
+        x = xp.where(xp.expand_dims(right, axis=axis), x, xp.full_like(x, math.nan))
+        labels = xp.where(right, labels, xp.zeros_like(labels))
+    return x, labels, axis
+
+
+def as_mask(mask, x):
+    """Return a mask as a boolean array of the shape, library and device of the logits.
+
+    Parameters
+    ----------
+    mask : array_like of bool
+        True where a class takes part; broadcast to the shape of `x`.
+    x : array
+        Logits, as returned by `as_logits`.
+
+    Raises
+    ------
+    TypeError
+        If the mask is not boolean: 0 and -inf to be added would mean the opposite.
+    ValueError
+        If it cannot be broadcast.
+    """
+    mask = _as_array(mask, "mask")
+    if _kind(mask) != "boolean":
+        raise TypeError(f"mask must be boolean, True where a class takes part, not {mask.dtype}")
+    mask = _beside(mask, x, "mask")
+    if tuple(mask.shape) == tuple(x.shape):
+        return mask
+    try:
+        return namespace(x).broadcast_to(mask, tuple(x.shape))
+    except (ValueError, RuntimeError, TypeError):
+        raise ValueError(
+            f"mask has shape {tuple(mask.shape)}, which does not broadcast to the shape of x, "
+            f"{tuple(x.shape)}"
+        ) from None
+
+
+def as_targets(targets, x):
+    """Return one target per class, in the dtype, library and device of `x`.
+
+    Parameters
+    ----------
+    targets : array_like, shape of x
+        Real numbers. NumPy's and a list's are moved to the library of `x`.
+    x : array
+        Logits, as returned by `as_logits`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        See `as_logits`; ValueError also if the shapes differ.
+    """
+    targets = _as_array(targets, "targets")
+    if _kind(targets) not in ("boolean", "integer"):
+        targets = as_real(targets, "targets")
+    if not _same_shape(targets.shape, x.shape):
+        raise ValueError(
+            f"targets must have the shape of x, {tuple(x.shape)}, not {tuple(targets.shape)}"
+        )
+    return namespace(x).astype(_beside(targets, x, "targets"), x.dtype)
+
+
+def as_number(value, name, low=-math.inf):
+    """Return a Python float that is at least `low`; errors carry the name.
+
+    Raises
+    ------
+    TypeError
+        If it is no real number.
+    ValueError
+        If it is nan or too small.
+    """
+    try:
+        number = None if type(value) in (str, bytes) else float(value)
+    except (TypeError, ValueError, RuntimeError):
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be a real number, not {value!r}")
+    if not number >= low:
+        raise ValueError(
+            f"{name} must be {'' if low == -math.inf else f'at least {low:g}, '}"
+            f"a number, not {value!r}"
+        )
+    return number
+
+
+def as_label(value):
+    """Return the one label that does not count as an int.
+
+    Raises
+    ------
+    TypeError
+        If it is no integer.
+    """
+    try:
+        return operator.index(None if isinstance(value, bool) else value)
+    except TypeError:
+        raise TypeError(f"ignore_label must be an integer, not {value!r}") from None
+
+
+def at_least_float32(x):
+    """Return `x` in float32 where its format is shorter, so that sums are formed in float32."""
+    if getattr(x.dtype, "itemsize", 4) >= 4:
+        return x
+    xp = namespace(x)
+    return xp.astype(x, xp.float32)
+
+
+def as_float64_array(x, xp):
+    """Return the numbers of `x` as a float64 array of its own library.
+
+    Parameters
+    ----------
+    x : array
+        Of a floating-point dtype; PyTorch's keeps its graph and its device.
+    xp : module
+        The namespace of `x`, as returned by `as_logits`.
+
+    Returns
+    -------
+    array
+        `x` itself where it is float64 already.
+
+    Raises
+    ------
+    TypeError
+        If the library has no float64 now: JAX, unless told otherwise.
+    """
+    if is_jax_namespace(xp) and xp.result_type(xp.float64) != xp.float64:
+        raise TypeError("float64 is off in JAX: jax.config.update('jax_enable_x64', True)")
+    return x if x.dtype == xp.float64 else xp.astype(x, xp.float64)
 
 
 def as_float64(x):
@@ -145,7 +297,7 @@ def as_float64(x):
     """
     if hasattr(x, "detach"):
         x = x.detach().cpu().double()
-    return np.asarray(x).astype(np.float64)
+    return np.asarray(_as_array(x, "the array")).astype(np.float64)
 
 
 def to_rows(x, axes):
@@ -192,10 +344,17 @@ def drop_axes(result, axis, keepdims):
     result : array
     axis : tuple of int
     keepdims : bool
+
+    Raises
+    ------
+    TypeError
+        If `keepdims` is not True or False.
     """
+    if type(keepdims) not in (bool, np.bool_):
+        raise TypeError(f"keepdims must be True or False, not {keepdims!r}")
     if keepdims or not axis:
         return result
-    return array_namespace(result).squeeze(result, axis=axis)
+    return namespace(result).squeeze(result, axis=axis)
 
 
 def class_axis(axis, ndim):
@@ -237,7 +396,12 @@ def take_label(values, labels, axis=-1):
     array
         The shape of `labels`, the dtype of `values`.
     """
-    xp = array_namespace(values)
+    xp = namespace(values)
+    if xp is _NUMPY and labels.ndim == 0:
+        return values[labels]  # one sample, without the overhead
+    if not hasattr(xp, "take_along_axis"):  # dask
+        at_label = one_hot(labels, values, axis) == 1
+        return xp.sum(xp.where(at_label, values, xp.zeros_like(values)), axis=axis)
     index = xp.expand_dims(labels, axis=axis)
     return xp.squeeze(xp.take_along_axis(values, index, axis=axis), axis=axis)
 
@@ -253,7 +417,7 @@ def one_hot(labels, x, axis=-1):
         Gives shape, dtype and library.
     axis : int
     """
-    xp = array_namespace(x)
+    xp = namespace(x)
     shape = [1] * x.ndim
     shape[axis] = x.shape[axis]
     classes = xp.reshape(xp.arange(x.shape[axis], device=device(x)), tuple(shape))
@@ -261,31 +425,163 @@ def one_hot(labels, x, axis=-1):
 
 
 def _as_array(x, name):
-    if is_array_api_obj(x) and not isinstance(x, np.ndarray | np.generic):
+    if type(x) is np.ndarray and x.dtype.isnative:
+        return x
+    if type(x) is int:
+        return np.asarray(x)
+    if _hides_entries(x):
+        raise TypeError(
+            f"{name} hides entries behind a mask, which the formulas do not see: give plain "
+            "arrays, and tell softmax_masked which classes count, or ignore_label which samples"
+        )
+    if is_array_api_obj(x) and not isinstance(x, _NUMPY_TYPES):
         return x
     try:
         x = np.asarray(x)
-    except ValueError:
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
         raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from None
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
+
+
+def _hides_entries(x):
+    """Tell whether an array, or a part of a list, is a masked array whose mask hides something."""
+    if isinstance(x, np.ma.MaskedArray):
+        return np.ma.is_masked(x)
+    if type(x) in (list, tuple):
+        return any(type(part) not in (int, float) and _hides_entries(part) for part in x)
+    lazy = getattr(x, "_meta", None)  # dask's picture of its blocks
+    return isinstance(lazy, np.ma.MaskedArray) or hasattr(x, "get_mask")  # PyTorch's MaskedTensor
+
+
+def _check_labels(labels, x, axis, ignored):
+    """Return labels for `x`, and whether their values could be checked."""
+    given, labels = labels, _as_array(labels, "labels")
+    if _kind(labels) != "integer" and 0 not in labels.shape:
+        what = labels.dtype if hasattr(given, "dtype") or labels.dtype != object else repr(given)
+        raise TypeError(f"labels must be integer class indices, not {what}")
+    expected = (*x.shape[:axis], *x.shape[axis + 1 :])
+    if not _same_shape(labels.shape, expected):
+        raise ValueError(
+            f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with "
+            f"classes along axis {axis}: labels must have shape {tuple(expected)}"
+        )
+    n, dtype = x.shape[axis], labels.dtype
+    labels = _as_int64(labels)
+    right = _right(labels, n, ignored)
+    if ignored is not None and ignored < 0 and _is_unsigned(dtype):
+        right = right & (labels >= 0)  # 2**64 - 100 is not -100
+    known = _truth(right)
+    if known is False:
+        wrong = int(as_numpy(labels)[~as_numpy(right)][0])
+        wrong += 2 ** (8 * labels.dtype.itemsize) if wrong < 0 and _is_unsigned(dtype) else 0
+        raise ValueError(f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {wrong}")
+    return _beside(labels, x, "labels"), known
+
+
+def _as_int64(labels):
+    """Convert to int64; numbers above 2**63 become negative, and so out of range."""
+    xp = namespace(labels)
+    # where 64 bits are off in JAX, to ask for them is a warning
+    dtype = xp.asarray(0).dtype if is_jax_namespace(xp) else xp.int64
+    return labels if labels.dtype == dtype else xp.astype(labels, dtype)
+
+
+def _is_unsigned(dtype):
+    return "uint" in str(dtype)
+
+
+def _right(labels, n, ignored):
+    right = (labels >= 0) & (labels < n)
+    return right if ignored is None else right | (labels == ignored)
+
+
+def _truth(condition):
+    """Tell whether all are true: True, False, or None where nobody can know yet."""
+    if type(condition) is np.bool_:
+        return bool(condition)
+    if type(condition) is np.ndarray:
+        return bool(condition.all())
+    xp = namespace(condition)
+    compiler = getattr(xp, "compiler", None)  # PyTorch's
+    if is_dask_array(condition) or (compiler and compiler.is_compiling()):
+        return None
+    try:
+        return bool(xp.all(condition))
+    except (TypeError, RuntimeError):  # traced by JAX; under PyTorch's vmap, or on its meta device
+        return None
+
+
+def _beside(values, x, name):
+    """Bring an array into the library and onto the device of `x`."""
+    xp = namespace(x)
+    if namespace(values) is xp:
+        apart = is_torch_array(x) and values.device != x.device
+        return to_device(values, x.device) if apart else values
+    try:
+        # a copy, because PyTorch takes neither negative strides nor what it must not write to
+        values = np.array(as_numpy(values), order="C")
+    except (TypeError, RuntimeError):
+        raise TypeError(
+            f"{name} is a {type(values).__name__} without values yet, and x a {type(x).__name__}: "
+            "give both as arrays of one library"
+        ) from None
+    if values.dtype.name in _ML_DTYPES and xp is not _NUMPY:
+        values = values.astype(np.float32)
+    return xp.asarray(values, device=device(x))
+
+
+def as_numpy(x):
+    """Return an array of any library as a NumPy array of the same dtype.
+
+    Parameters
+    ----------
+    x : array
+        A PyTorch tensor leaves its graph and its device.
+
+    Returns
+    -------
+    numpy.ndarray
+    """
+    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
+
+
+def _same_shape(shape, other):
+    """Compare two shapes; a length that a lazy array does not know (nan) fits all."""
+    return len(shape) == len(other) and not any(
+        a != b and a == a and b == b for a, b in zip(shape, other, strict=True)
+    )
 
 
 def _last(x, axes):
     return tuple(range(len(x.shape) - len(axes), len(x.shape)))
 
 
-def _is_kind(x, kind):
-    """Tell whether the dtype is of a kind of the array-API standard; ml_dtypes are of none."""
-    return not _is_ml_dtype(x.dtype) and array_namespace(x).isdtype(x.dtype, kind)
+def _kind(x):
+    """Return "boolean", "integer", "real", "foreign" (real, not of this book) or "other"."""
+    if isinstance(x, _NUMPY_TYPES):
+        return _numpy_kind(x.dtype)
+    xp = namespace(x)
+    kinds = {"boolean": "bool", "integer": "integral", "real": "real floating"}
+    if is_dask_array(x):
+        return _numpy_kind(x.dtype)
+    return next((kind for kind, name in kinds.items() if xp.isdtype(x.dtype, name)), "other")
 
 
-@functools.cache  # NumPy makes the name of a dtype anew each time
-def _is_ml_dtype(dtype):
-    """Tell what NumPy's isdtype does not know, and NumPy 2 refuses to be asked about.
+def _numpy_kind(dtype):
+    """Tell what NumPy's isdtype does not know of ml_dtypes, and NumPy 2 refuses to be asked about.
 
     By name, because a dtype of ml_dtypes may come from the caller, or from nobody.
     """
-    return str(dtype) in _ML_DTYPES
+    kind = dtype.kind
+    if dtype.num >= _FIRST_ADDED:
+        if dtype.name in _ML_DTYPES:
+            return "real"
+        if dtype.name.startswith("float"):
+            return "foreign"
+        kind = "i" if re.fullmatch(r"u?int\d", dtype.name) else "other"
+    return {"b": "boolean", "i": "integer", "u": "integer", "f": "real"}.get(kind, "other")
 
 
 def _as_axes(axis, ndim):

@@ -1,8 +1,8 @@
 """Log-softmax: the logarithm of the probabilities, from the worst way to the best one."""
 
-from array_api_compat import array_namespace
+from array_api_compat import device
 
-from .arrays import as_logits
+from .arrays import as_logits, as_number, namespace
 from .logsumexp import logsumexp_log1p, logsumexp_naive, logsumexp_shifted
 from .softmax import softmax_naive, softmax_shifted
 
@@ -16,7 +16,7 @@ def log_softmax_naive(x, axis=-1):
     Parameters and errors: see `softmax_shifted`.
     """
     p = softmax_naive(x, axis)
-    return array_namespace(p).log(p)
+    return namespace(p).log(p)
 
 
 def log_softmax_two_step(x, axis=-1):
@@ -31,7 +31,7 @@ def log_softmax_two_step(x, axis=-1):
     Parameters and errors: see `softmax_shifted`.
     """
     p = softmax_shifted(x, axis)
-    return array_namespace(p).log(p)
+    return namespace(p).log(p)
 
 
 def log_softmax_epsilon(x, axis=-1, epsilon=1e-7):
@@ -52,9 +52,9 @@ def log_softmax_epsilon(x, axis=-1, epsilon=1e-7):
     epsilon : float
         The constant. In float16, 1e-8 rounds to 0.
     """
-    p = softmax_shifted(x, axis)
-    xp = array_namespace(p)
-    return xp.log(p + xp.asarray(epsilon, dtype=p.dtype))
+    epsilon, p = as_number(epsilon, "epsilon", 0), softmax_shifted(x, axis)
+    xp = namespace(p)
+    return xp.log(p + xp.full_like(p, epsilon))
 
 
 def log_softmax_clamped(x, axis=-1, epsilon=1e-7):
@@ -72,9 +72,9 @@ def log_softmax_clamped(x, axis=-1, epsilon=1e-7):
     epsilon : float
         The smallest probability.
     """
-    p = softmax_shifted(x, axis)
-    xp = array_namespace(p)
-    floor = xp.asarray(epsilon, dtype=p.dtype)
+    epsilon, p = as_number(epsilon, "epsilon", 0), softmax_shifted(x, axis)
+    xp = namespace(p)
+    floor = xp.full_like(p, epsilon)
     return xp.log(xp.where(p < floor, floor, p))
 
 
@@ -147,4 +147,4 @@ def log_softmax_jacobian(x):
     x, _, xp = as_logits(x)
     if x.ndim != 1:
         raise ValueError(f"x must be one sample of shape (n,), not {tuple(x.shape)}")
-    return xp.astype(xp.eye(x.shape[0]), x.dtype) - softmax_shifted(x)
+    return xp.astype(xp.eye(x.shape[0], device=device(x)), x.dtype) - softmax_shifted(x)

@@ -15,7 +15,7 @@ def logsumexp_naive(x, axis=-1, keepdims=False):
     Source: Blanchard, Higham & Higham 2021.
     """
     x, axis, xp = as_logits(x, axis)
-    return xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=keepdims))
+    return drop_axes(xp.log(xp.sum(xp.exp(x), axis=axis, keepdims=True)), axis, keepdims)
 
 
 def logsumexp_shifted(x, axis=-1, keepdims=False):
@@ -34,7 +34,7 @@ def logsumexp_shifted(x, axis=-1, keepdims=False):
         Keep the reduced axes with length one.
     """
     x, axis, xp = as_logits(x, axis)
-    m = _finite_max(x, axis, xp)
+    m = _finite(xp.max(x, axis=axis, keepdims=True), xp)
     s = xp.sum(xp.exp(x - m), axis=axis, keepdims=True)
     return drop_axes(m + xp.log(s), axis, keepdims)
 
@@ -54,15 +54,14 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
-    at_max = x == m
-    k = xp.sum(xp.astype(at_max, x.dtype), axis=axis, keepdims=True)
-    e = xp.exp(x - _finite_max(x, axis, xp))
-    smaller = xp.where(at_max, xp.zeros_like(e), e)
-    rest = xp.sum(smaller, axis=axis, keepdims=True)
+    at_max, none = x == m, xp.zeros_like(x)
+    e = xp.exp(x - _finite(m, xp))
+    k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)  # ones, and differentiable
+    k = xp.where((k > 1) & xp.isfinite(k), k, xp.ones_like(k))
+    rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)
     return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
 
 
-def _finite_max(x, axis, xp):
-    """Return the maximum of each row, or 0 where it is infinite or nan: inf - inf would be nan."""
-    m = xp.max(x, axis=axis, keepdims=True)
+def _finite(m, xp):
+    """Return the maxima m, but 0 where they are infinite or nan: inf - inf would be nan."""
     return xp.where(xp.isfinite(m), m, xp.zeros_like(m))

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .arrays import as_logits
+from .arrays import as_real, namespace
 
 
 def initial_parameters(sizes, rng):
@@ -145,12 +145,8 @@ def check_sizes(sizes):
 
 
 def _as_real(values, name):
-    """Return a floating-point array and its namespace; errors carry the argument's name."""
-    try:
-        values, _, xp = as_logits(values, ())
-    except (TypeError, ValueError) as error:
-        raise type(error)(name + str(error).removeprefix("x")) from None
-    return values, xp
+    values = as_real(values, name)
+    return values, namespace(values)
 
 
 def _layers(parameters, inputs, xp):

@@ -1,7 +1,8 @@
 """Softmax: the definition as it stands, and the forms that survive large logits.
 
-The functions run on any array library that follows the array-API standard; PyTorch's autograd
-flows through them. What a row with infinities or nan becomes is the same for NumPy and PyTorch.
+The functions run on NumPy, PyTorch, JAX, dask and other libraries that follow the array-API
+standard, and derivatives flow through them; a table in the book (:ref:`array-libraries`) says
+which functions run where. What a row with infinities or nan becomes is the same for all.
 """
 
 from .arrays import as_logits

@@ -6,9 +6,17 @@ studied. What other libraries return for the same inputs: `stable_softmax.librar
 
 import math
 
-import numpy as np
-
-from .arrays import as_logits, check_labels, class_axis
+from .arrays import (
+    as_label,
+    as_logits,
+    as_mask,
+    as_number,
+    as_samples,
+    as_targets,
+    at_least_float32,
+    class_axis,
+    namespace,
+)
 from .cross_entropy import cross_entropy_log1p
 from .log_softmax import log_softmax_log1p
 from .softmax import softmax_shifted
@@ -35,8 +43,8 @@ def softmax_filled(x, mask, fill=-1e9, axis=-1):
         from -65520 on to -inf; PyTorch raises a RuntimeError where the format has no such number.
     """
     x, axis, xp = as_logits(x, axis)
-    mask = _as_mask(mask, xp)
-    return softmax_shifted(xp.where(mask, x, xp.full_like(x, fill)), axis)
+    fill = xp.full_like(x, as_number(fill, "fill"))
+    return softmax_shifted(xp.where(as_mask(mask, x), x, fill), axis)
 
 
 def softmax_added(x, mask, fill=-1e9, axis=-1):
@@ -57,8 +65,8 @@ def softmax_added(x, mask, fill=-1e9, axis=-1):
         The number added to the masked logits.
     """
     x, axis, xp = as_logits(x, axis)
-    zero, fill = xp.zeros_like(x), xp.full_like(x, fill)
-    return softmax_shifted(x + xp.where(_as_mask(mask, xp), zero, fill), axis)
+    zero, fill = xp.zeros_like(x), xp.full_like(x, as_number(fill, "fill"))
+    return softmax_shifted(x + xp.where(as_mask(mask, x), zero, fill), axis)
 
 
 def softmax_masked(x, mask, axis=-1):
@@ -82,11 +90,12 @@ def softmax_masked(x, mask, axis=-1):
         True where a class takes part; broadcast to the shape of `x`.
     """
     x, axis, xp = as_logits(x, axis)
-    x = xp.where(_as_mask(mask, xp), x, xp.full_like(x, -_INF))
-    m = xp.max(x, axis=axis, keepdims=True)
-    e = xp.exp(x - xp.where(m == -_INF, xp.zeros_like(m), m))
+    z = at_least_float32(x)
+    z = xp.where(as_mask(mask, x), z, xp.full_like(z, -_INF))
+    m = xp.max(z, axis=axis, keepdims=True)
+    e = xp.exp(z - xp.where(m == -_INF, xp.zeros_like(m), m))
     s = xp.sum(e, axis=axis, keepdims=True)
-    return e / xp.where(s == 0, xp.ones_like(s), s)
+    return xp.astype(e / xp.where(s == 0, xp.ones_like(s), s), x.dtype)
 
 
 def softmax_masked_late(x, mask, axis=-1):
@@ -103,7 +112,7 @@ def softmax_masked_late(x, mask, axis=-1):
     """
     p = softmax_added(x, mask, -_INF, axis)
     _, axis, xp = as_logits(x, axis)
-    any_class = xp.any(_as_mask(mask, xp), axis=axis, keepdims=True)
+    any_class = xp.any(as_mask(mask, x), axis=axis, keepdims=True)
     return xp.where(any_class, p, xp.zeros_like(p))
 
 
@@ -162,14 +171,16 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
     ignore_label : int
         The label of samples that do not count.
     """
-    x, _, xp = as_logits(x, axis)
-    labels = labels if hasattr(labels, "dtype") else np.asarray(labels)
-    counts = labels != ignore_label
-    labels = check_labels(labels * counts, x, axis)  # ignored: class 0
-    counts = xp.asarray(counts)
-    samples = xp.moveaxis(x, class_axis(axis, x.ndim), -1)[counts]
-    losses = cross_entropy_log1p(samples, labels[counts])
-    return xp.mean(losses) if losses.shape[0] else xp.sum(losses)
+    ignore_label = as_label(ignore_label)
+    x, labels, axis = as_samples(x, labels, axis, ignore_label)
+    xp = namespace(x)
+    counts, none = labels != ignore_label, xp.zeros_like(labels)
+    z = at_least_float32(x)
+    z = xp.where(xp.expand_dims(counts, axis=axis), z, xp.zeros_like(z))
+    losses = cross_entropy_log1p(z, xp.where(counts, labels, none), axis)
+    total = xp.sum(xp.where(counts, losses, xp.zeros_like(losses)))
+    number = xp.astype(xp.sum(xp.astype(counts, labels.dtype)), total.dtype)
+    return xp.astype(total / xp.where(number == 0, xp.ones_like(number), number), x.dtype)
 
 
 def cross_entropy_soft(x, targets, axis=-1):
@@ -190,16 +201,8 @@ def cross_entropy_soft(x, targets, axis=-1):
         Probabilities; neither their signs nor their sums are checked.
     """
     x, _, xp = as_logits(x, axis)
-    targets = xp.astype(xp.asarray(targets), x.dtype)
-    if targets.shape != x.shape:
-        raise ValueError(f"targets must have the shape of x, {tuple(x.shape)}")
-    log_p = log_softmax_log1p(x, axis)
+    z = at_least_float32(x)
+    targets = as_targets(targets, z)
+    log_p = log_softmax_log1p(z, axis)
     log_p = xp.where(targets == 0, xp.zeros_like(log_p), log_p)
-    return -xp.sum(targets * log_p, axis=class_axis(axis, x.ndim))
-
-
-def _as_mask(mask, xp):
-    mask = xp.asarray(mask)
-    if mask.dtype != xp.bool:
-        raise TypeError(f"mask must be boolean, True where a class takes part, not {mask.dtype}")
-    return mask
+    return xp.astype(-xp.sum(targets * log_p, axis=class_axis(axis, x.ndim)), x.dtype)
