@@ -175,7 +175,7 @@ def as_mask(mask, x):
     mask = _as_array(mask, "mask")
     if _kind(mask) != "boolean":
         raise TypeError(f"mask must be boolean, True where a class takes part, not {mask.dtype}")
-    mask = _beside(mask, x, "mask")
+    mask = _beside(mask, x)
     if tuple(mask.shape) == tuple(x.shape):
         return mask
     try:
@@ -209,7 +209,7 @@ def as_targets(targets, x):
         raise ValueError(
             f"targets must have the shape of x, {tuple(x.shape)}, not {tuple(targets.shape)}"
         )
-    return namespace(x).astype(_beside(targets, x, "targets"), x.dtype)
+    return namespace(x).astype(_beside(targets, x), x.dtype)
 
 
 def as_number(value, name, low=-math.inf):
@@ -295,9 +295,38 @@ def as_float64(x):
     -------
     numpy.ndarray of float64
     """
-    if hasattr(x, "detach"):
-        x = x.detach().cpu().double()
-    return np.asarray(_as_array(x, "the array")).astype(np.float64)
+    return as_numpy(_as_array(x, "the array"), wide=True).astype(np.float64)
+
+
+def as_numpy(x, wide=False):
+    """Return an array of any library as a NumPy array.
+
+    Parameters
+    ----------
+    x : array
+        A PyTorch tensor leaves its graph and its device.
+    wide : bool
+        Convert PyTorch's formats, some of which NumPy lacks, to float64.
+
+    Returns
+    -------
+    numpy.ndarray of the dtype of `x`, or of float64
+
+    Raises
+    ------
+    TypeError
+        If there are no values: the array is traced, or has no data.
+    """
+    try:
+        if hasattr(x, "detach"):
+            x = x.detach().cpu()
+            x = (x.double() if wide else x).numpy()
+        return np.asarray(x)
+    except (TypeError, RuntimeError):
+        raise TypeError(
+            f"this {type(x).__name__} has no values to be read here, because it is traced or "
+            "without data: give a NumPy array"
+        ) from None
 
 
 def to_rows(x, axes):
@@ -477,7 +506,7 @@ def _check_labels(labels, x, axis, ignored):
         wrong = int(as_numpy(labels)[~as_numpy(right)][0])
         wrong += 2 ** (8 * labels.dtype.itemsize) if wrong < 0 and _is_unsigned(dtype) else 0
         raise ValueError(f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {wrong}")
-    return _beside(labels, x, "labels"), known
+    return _beside(labels, x), known
 
 
 def _as_int64(labels):
@@ -513,38 +542,17 @@ def _truth(condition):
         return None
 
 
-def _beside(values, x, name):
+def _beside(values, x):
     """Bring an array into the library and onto the device of `x`."""
     xp = namespace(x)
     if namespace(values) is xp:
         apart = is_torch_array(x) and values.device != x.device
         return to_device(values, x.device) if apart else values
-    try:
-        # a copy, because PyTorch takes neither negative strides nor what it must not write to
-        values = np.array(as_numpy(values), order="C")
-    except (TypeError, RuntimeError):
-        raise TypeError(
-            f"{name} is a {type(values).__name__} without values yet, and x a {type(x).__name__}: "
-            "give both as arrays of one library"
-        ) from None
+    # a copy, because PyTorch takes neither negative strides nor what it must not write to
+    values = np.array(as_numpy(values), order="C")
     if values.dtype.name in _ML_DTYPES and xp is not _NUMPY:
         values = values.astype(np.float32)
     return xp.asarray(values, device=device(x))
-
-
-def as_numpy(x):
-    """Return an array of any library as a NumPy array of the same dtype.
-
-    Parameters
-    ----------
-    x : array
-        A PyTorch tensor leaves its graph and its device.
-
-    Returns
-    -------
-    numpy.ndarray
-    """
-    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 
 def _same_shape(shape, other):
