@@ -205,7 +205,7 @@ def as_targets(targets, x):
     targets = _as_array(targets, "targets")
     if _kind(targets) not in ("boolean", "integer"):
         targets = as_real(targets, "targets")
-    if not _same_shape(targets.shape, x.shape):
+    if tuple(targets.shape) != tuple(x.shape):
         raise ValueError(
             f"targets must have the shape of x, {tuple(x.shape)}, not {tuple(targets.shape)}"
         )
@@ -318,6 +318,8 @@ def as_numpy(x, wide=False):
         If there are no values: the array is traced, or has no data.
     """
     try:
+        if _is_compiled(namespace(x)):
+            raise TypeError
         if hasattr(x, "detach"):
             x = x.detach().cpu()
             x = (x.double() if wide else x).numpy()
@@ -342,7 +344,7 @@ def to_rows(x, axes):
     -------
     numpy.ndarray of float64, shape (rows, classes)
     """
-    n = math.prod(x.shape[a] for a in axes)
+    n = math.prod([x.shape[a] for a in axes])
     return np.moveaxis(as_float64(x), axes, _last(x, axes)).reshape(-1, n)
 
 
@@ -490,11 +492,13 @@ def _check_labels(labels, x, axis, ignored):
     if _kind(labels) != "integer" and 0 not in labels.shape:
         what = labels.dtype if hasattr(given, "dtype") or labels.dtype != object else repr(given)
         raise TypeError(f"labels must be integer class indices, not {what}")
+    if any(n != n for n in (*x.shape, *labels.shape)):
+        raise ValueError("a dask array has unknown lengths here: compute_chunk_sizes() finds them")
     expected = (*x.shape[:axis], *x.shape[axis + 1 :])
-    if not _same_shape(labels.shape, expected):
+    if tuple(labels.shape) != expected:
         raise ValueError(
             f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with "
-            f"classes along axis {axis}: labels must have shape {tuple(expected)}"
+            f"classes along axis {axis}: labels must have shape {expected}"
         )
     n, dtype = x.shape[axis], labels.dtype
     labels = _as_int64(labels)
@@ -533,13 +537,18 @@ def _truth(condition):
     if type(condition) is np.ndarray:
         return bool(condition.all())
     xp = namespace(condition)
-    compiler = getattr(xp, "compiler", None)  # PyTorch's
-    if is_dask_array(condition) or (compiler and compiler.is_compiling()):
+    if is_dask_array(condition) or _is_compiled(xp):
         return None
     try:
         return bool(xp.all(condition))
     except (TypeError, RuntimeError):  # traced by JAX; under PyTorch's vmap, or on its meta device
         return None
+
+
+def _is_compiled(xp):
+    """Tell whether torch.compile is reading this."""
+    compiler = getattr(xp, "compiler", None)
+    return compiler is not None and compiler.is_compiling()
 
 
 def _beside(values, x):
@@ -553,13 +562,6 @@ def _beside(values, x):
     if values.dtype.name in _ML_DTYPES and xp is not _NUMPY:
         values = values.astype(np.float32)
     return xp.asarray(values, device=device(x))
-
-
-def _same_shape(shape, other):
-    """Compare two shapes; a length that a lazy array does not know (nan) fits all."""
-    return len(shape) == len(other) and not any(
-        a != b and a == a and b == b for a, b in zip(shape, other, strict=True)
-    )
 
 
 def _last(x, axes):
