@@ -60,10 +60,10 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
-    at_max, none = x == m, xp.zeros_like(x)
+    at_max, none = (x == m) & xp.isfinite(m), xp.zeros_like(x)
     e = xp.exp(x - _finite(m, xp))
     k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)  # ones, and differentiable
-    k = xp.where((k > 1) & xp.isfinite(m), k, xp.ones_like(k))
+    k = xp.where(k > 1, k, xp.ones_like(k))
     rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)
     return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
 
