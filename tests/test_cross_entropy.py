@@ -220,3 +220,32 @@ def test_a_batch_without_samples_has_no_losses():
 def test_wrong_labels_are_refused_by_every_function(function):
     with pytest.raises(ValueError, match="labels must lie in 0 .. 2"):
         function(np.zeros((2, 3)), [0, 3])
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("gradient", GRADIENTS)
+@pytest.mark.parametrize("row", [[NAN], [INF], [-INF], [NAN, 0.0], [INF, 0.0], [0.0, NAN]])
+def test_a_row_without_probabilities_has_no_gradient(row, gradient, fmt):
+    x = np.array(row).astype(fmt.dtype)
+    with np.errstate(invalid="ignore"):
+        assert np.all(np.isnan(gradient(x, 0).astype(float)))
+
+
+@pytest.mark.parametrize("loss", [*ALL, *GRADIENTS])
+def test_labels_and_logits_with_hidden_entries_are_refused(loss):
+    x, mask = np.zeros((2, 3)), np.array([True, False])
+    with pytest.raises(TypeError, match="labels hides entries behind a mask"):
+        loss(x, np.ma.array([0, 1], mask=mask))
+    with pytest.raises(TypeError, match="x hides entries behind a mask"):
+        loss(np.ma.array(x, mask=np.stack([mask] * 3, axis=1)), [0, 1])
+
+
+@pytest.mark.parametrize("loss", [*ALL, *GRADIENTS])
+def test_samples_in_pytorch_may_be_mapped_and_differentiated_one_by_one(loss):
+    # pytorch#90916: labels were checked by boolean indexing, which vmap cannot do
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    x, labels = torch.tensor(ordinary_logits(FP64).copy()), torch.tensor(LABELS)
+    mapped = torch.func.vmap(loss)(x, labels)
+    torch.testing.assert_close(mapped, loss(x, labels))
+    derivatives = torch.func.vmap(torch.func.jacrev(loss))(x, labels)
+    assert derivatives.shape == (*mapped.shape, *x.shape[1:])

@@ -192,3 +192,24 @@ def test_the_jacobian_is_of_one_sample(x):
 @pytest.mark.parametrize("fmt", [FP16, FP32], ids=str)
 def test_the_jacobian_keeps_the_format(fmt):
     assert log_softmax_jacobian(np.zeros(3, fmt.dtype)).dtype == fmt.dtype
+
+
+@pytest.mark.parametrize("log_softmax", BIASED)
+def test_an_epsilon_that_is_no_number_or_negative_is_refused(log_softmax):
+    for epsilon in (None, "a", 1j):
+        with pytest.raises(TypeError, match="epsilon must be a real number, not"):
+            log_softmax([0.0, 1.0], epsilon=epsilon)
+    for epsilon in (-1, NAN):
+        with pytest.raises(ValueError, match="epsilon must be at least 0"):
+            log_softmax([0.0, 1.0], epsilon=epsilon)
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("log_softmax", BIASED)
+def test_an_epsilon_does_not_change_the_format_of_one_sample(log_softmax, fmt):
+    assert log_softmax(np.zeros(2, fmt.dtype), epsilon=1e-3).dtype == fmt.dtype
+
+
+def test_the_jacobian_is_on_the_device_of_its_logits():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    assert log_softmax_jacobian(torch.zeros(3, device="meta")).device.type == "meta"

@@ -143,3 +143,23 @@ def test_ties_share_the_gradient(logsumexp):
     (gradient,) = torch.autograd.grad(logsumexp(x), x)
     exact = softmax_exact([1.0, 1.0, 0.0])
     np.testing.assert_allclose(gradient, exact, atol=4 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("f", [logsumexp_naive, logsumexp_shifted, logsumexp_log1p])
+def test_a_masked_array_and_a_keepdims_of_text_are_refused(f):
+    with pytest.raises(TypeError, match="x hides entries behind a mask"):
+        f(np.ma.array([0.0, 1, 2], mask=[1, 0, 0]))  # scipy#3034
+    with pytest.raises(TypeError, match="keepdims must be True or False"):
+        f([0.0, 1.0], keepdims="no")
+
+
+def test_a_sum_of_tied_classes_ends_where_the_docstring_of_the_softmax_says():
+    with np.errstate(over="ignore"):
+        for f in (logsumexp_shifted, logsumexp_log1p):
+            assert np.isfinite(f(np.zeros(65519, np.float16)))
+            assert f(np.zeros(65520, np.float16)) == INF
+
+
+@pytest.mark.parametrize("row", [[INF, 0.0], [INF, INF], [INF, -INF], [-INF, -INF]])
+def test_infinite_maxima_warn_of_nothing_and_stay(row):
+    assert logsumexp_log1p(row) == max(row)

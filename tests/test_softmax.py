@@ -4,6 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stable_softmax import (
+    BF16,
+    E4M3,
+    E5M2,
+    FP16,
     FP32,
     FP64,
     relative_error,
@@ -189,3 +193,21 @@ def test_the_gradient_of_softmax_flows_through():
     p = p.detach()
     want = p[0] * (torch.tensor([1.0, 0.0, 0.0]) - p)
     torch.testing.assert_close(gradient, want, rtol=0, atol=4 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "axis", "counted"),
+    [(FP16, -1, 65519), (FP16, 0, 2048), (BF16, -1, 256), (E4M3, -1, 16), (E5M2, -1, 8)],
+    ids=str,
+)
+def test_nearly_tied_classes_are_counted_as_far_as_the_docstring_says(fmt, axis, counted):
+    def total(n):
+        x = np.zeros((n, 2) if axis == 0 else n, fmt.dtype)
+        with np.errstate(over="ignore"):
+            p = softmax_shifted(x, axis=axis).ravel()[0]
+        return float(p) * n
+
+    right = 1 + 2 * fmt.unit_roundoff
+    assert 1 / right <= total(counted) <= right
+    beyond = total(2 * counted)
+    assert beyond == 0 or beyond >= 1.9

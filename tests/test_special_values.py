@@ -4,7 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stable_softmax import (
+    BF16,
     E4M3,
+    E5M2,
     FP16,
     FP32,
     FP64,
@@ -326,3 +328,108 @@ def test_the_gradients_of_our_losses_are_finite_beside_a_masked_class(loss, labe
     _, gradient = loss_and_gradient(loss, x, label)
     want = softmax_exact(x) - (np.arange(3) == label)
     np.testing.assert_allclose(gradient, want, atol=8 * FP64.unit_roundoff)
+
+
+#: Sums were formed in these formats (jax-ml/ml_dtypes issue 63, google-research/last pull 43).
+SHORT = [FP16, BF16, E5M2, E4M3]
+
+
+@pytest.mark.parametrize("fmt", SHORT, ids=str)
+def test_a_mean_over_many_samples_is_right_in_every_short_format(fmt):
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(4096, 10)).astype(fmt.dtype), rng.integers(0, 10, 4096)
+    exact = np.mean(cross_entropy_exact(x, labels, dtype=FP64))
+    assert ulp_error(mean_cross_entropy(x, labels), exact) <= 0.51  # once rounded, from float32
+    tied = np.zeros((20000, 2), fmt.dtype)
+    assert ulp_error(mean_cross_entropy(tied, np.zeros(20000, int)), np.log(2)) <= 0.51
+
+
+@pytest.mark.parametrize("n", [255, 1000, 65536, 70000])
+@pytest.mark.parametrize("fmt", SHORT, ids=str)
+def test_a_long_flat_row_is_right_in_every_short_format(fmt, n):
+    x, every = np.zeros(n, fmt.dtype), np.ones(n, dtype=bool)
+    assert ulp_error(softmax_masked(x, every)[0], 1 / n) <= 0.51
+    assert ulp_error(cross_entropy_soft(x, np.full(n, 1 / n)), np.log(n)) <= 0.51
+    assert ulp_error(mean_cross_entropy(x, 0), np.log(n)) <= 0.51
+    assert softmax_masked(x, every).dtype == cross_entropy_soft(x, x).dtype == x.dtype
+
+
+@needs_torch
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_a_long_flat_row_is_right_in_pytorch(dtype):
+    import torch
+
+    x = torch.zeros(70000, dtype=getattr(torch, dtype), requires_grad=True)
+    loss = mean_cross_entropy(x, 0)
+    loss.backward()
+    assert loss.dtype == x.dtype
+    assert (
+        ulp_error(
+            loss.detach().float().numpy().astype(dtype if dtype == "float16" else BF16.dtype),
+            np.log(70000),
+        )
+        <= 0.51
+    )
+    assert x.grad[0] == -1
+    assert x.grad[1] > 0
+
+
+def test_a_mean_over_a_large_batch_counts_all_samples():
+    x = np.zeros((2**18, 2), np.float16)
+    labels = np.where(np.arange(2**18) % 4 == 0, -100, 1)
+    assert ulp_error(mean_cross_entropy(x, labels), np.log(2)) <= 0.51
+
+
+def test_hidden_entries_are_refused_by_every_function():
+    hidden = np.ma.array([[5.0, 0, 0], [0, 0, 0]], mask=[[1, 0, 0], [0, 0, 0]])
+    labels = np.ma.array([2, 1], mask=[1, 0])
+    for f in (
+        lambda: softmax_masked(hidden, [True] * 3),
+        lambda: softmax_masked(hidden.data, np.ma.array([True] * 3, mask=[0, 1, 0])),
+        lambda: mean_cross_entropy(hidden.data, labels),
+        lambda: mean_cross_entropy(hidden, [2, 1]),
+        lambda: cross_entropy_soft(hidden.data, hidden),
+    ):
+        with pytest.raises(TypeError, match="hides entries behind a mask"):
+            f()
+
+
+@pytest.mark.parametrize("mask", [[True, False, True], [[True], [True]], True])
+def test_every_function_broadcasts_its_mask(mask):
+    x = np.arange(6.0).reshape(2, 3)
+    for softmax in MASKED:
+        whole = np.broadcast_to(mask, x.shape)
+        np.testing.assert_array_equal(softmax(x, mask), softmax(x, whole))
+
+
+def test_options_are_checked():
+    x, labels = np.zeros((2, 3)), [0, 1]
+    for fill in (None, "a", 1j):
+        with pytest.raises(TypeError, match="fill must be a real number"):
+            softmax_filled(x, [True] * 3, fill)
+        with pytest.raises(TypeError, match="fill must be a real number"):
+            softmax_added(x, [True] * 3, fill)
+    for ignored in (None, "a", 0.5):
+        with pytest.raises(TypeError, match="ignore_label must be an integer"):
+            mean_cross_entropy(x, labels, ignored)
+    with pytest.raises(TypeError, match="labels must be integer class indices, not None"):
+        mean_cross_entropy(x, None)
+    with pytest.raises(TypeError, match="targets must hold real numbers"):
+        cross_entropy_soft(x, np.full((2, 3), 1j))
+
+
+def test_an_unsigned_label_is_not_a_negative_one():
+    labels = np.array([2**64 - 100, 0], np.uint64)
+    with pytest.raises(ValueError, match="but hold 18446744073709551516"):
+        mean_cross_entropy(np.zeros((2, 3)), labels)
+
+
+@needs_torch
+def test_masks_labels_and_targets_follow_the_logits_to_their_device():
+    import torch
+
+    x = torch.zeros((2, 3), device="meta")
+    for beside in (np.asarray, torch.tensor):
+        assert softmax_masked(x, beside([True, False, True])).device == x.device
+        assert mean_cross_entropy(x, beside([0, -100])).device == x.device
+        assert cross_entropy_soft(x, beside(np.full((2, 3), 1 / 3))).device == x.device

@@ -175,7 +175,7 @@ def as_mask(mask, x):
     mask = _as_array(mask, "mask")
     if _kind(mask) != "boolean":
         raise TypeError(f"mask must be boolean, True where a class takes part, not {mask.dtype}")
-    mask = _beside(mask, x, "mask")
+    mask = _beside(mask, x)
     if tuple(mask.shape) == tuple(x.shape):
         return mask
     try:
@@ -205,11 +205,11 @@ def as_targets(targets, x):
     targets = _as_array(targets, "targets")
     if _kind(targets) not in ("boolean", "integer"):
         targets = as_real(targets, "targets")
-    if not _same_shape(targets.shape, x.shape):
+    if tuple(targets.shape) != tuple(x.shape):
         raise ValueError(
             f"targets must have the shape of x, {tuple(x.shape)}, not {tuple(targets.shape)}"
         )
-    return namespace(x).astype(_beside(targets, x, "targets"), x.dtype)
+    return namespace(x).astype(_beside(targets, x), x.dtype)
 
 
 def as_number(value, name, low=-math.inf):
@@ -295,9 +295,40 @@ def as_float64(x):
     -------
     numpy.ndarray of float64
     """
-    if hasattr(x, "detach"):
-        x = x.detach().cpu().double()
-    return np.asarray(_as_array(x, "the array")).astype(np.float64)
+    return as_numpy(_as_array(x, "the array"), wide=True).astype(np.float64)
+
+
+def as_numpy(x, wide=False):
+    """Return an array of any library as a NumPy array.
+
+    Parameters
+    ----------
+    x : array
+        A PyTorch tensor leaves its graph and its device.
+    wide : bool
+        Convert PyTorch's formats, some of which NumPy lacks, to float64.
+
+    Returns
+    -------
+    numpy.ndarray of the dtype of `x`, or of float64
+
+    Raises
+    ------
+    TypeError
+        If there are no values: the array is traced, or has no data.
+    """
+    try:
+        if _is_compiled(namespace(x)):
+            raise TypeError
+        if hasattr(x, "detach"):
+            x = x.detach().cpu()
+            x = (x.double() if wide else x).numpy()
+        return np.asarray(x)
+    except (TypeError, RuntimeError):
+        raise TypeError(
+            f"this {type(x).__name__} has no values to be read here, because it is traced or "
+            "without data: give a NumPy array"
+        ) from None
 
 
 def to_rows(x, axes):
@@ -313,7 +344,7 @@ def to_rows(x, axes):
     -------
     numpy.ndarray of float64, shape (rows, classes)
     """
-    n = math.prod(x.shape[a] for a in axes)
+    n = math.prod([x.shape[a] for a in axes])
     return np.moveaxis(as_float64(x), axes, _last(x, axes)).reshape(-1, n)
 
 
@@ -461,11 +492,13 @@ def _check_labels(labels, x, axis, ignored):
     if _kind(labels) != "integer" and 0 not in labels.shape:
         what = labels.dtype if hasattr(given, "dtype") or labels.dtype != object else repr(given)
         raise TypeError(f"labels must be integer class indices, not {what}")
+    if any(n != n for n in (*x.shape, *labels.shape)):
+        raise ValueError("a dask array has unknown lengths here: compute_chunk_sizes() finds them")
     expected = (*x.shape[:axis], *x.shape[axis + 1 :])
-    if not _same_shape(labels.shape, expected):
+    if tuple(labels.shape) != expected:
         raise ValueError(
             f"labels has shape {tuple(labels.shape)}, but x has shape {tuple(x.shape)} with "
-            f"classes along axis {axis}: labels must have shape {tuple(expected)}"
+            f"classes along axis {axis}: labels must have shape {expected}"
         )
     n, dtype = x.shape[axis], labels.dtype
     labels = _as_int64(labels)
@@ -477,7 +510,7 @@ def _check_labels(labels, x, axis, ignored):
         wrong = int(as_numpy(labels)[~as_numpy(right)][0])
         wrong += 2 ** (8 * labels.dtype.itemsize) if wrong < 0 and _is_unsigned(dtype) else 0
         raise ValueError(f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {wrong}")
-    return _beside(labels, x, "labels"), known
+    return _beside(labels, x), known
 
 
 def _as_int64(labels):
@@ -504,8 +537,7 @@ def _truth(condition):
     if type(condition) is np.ndarray:
         return bool(condition.all())
     xp = namespace(condition)
-    compiler = getattr(xp, "compiler", None)  # PyTorch's
-    if is_dask_array(condition) or (compiler and compiler.is_compiling()):
+    if is_dask_array(condition) or _is_compiled(xp):
         return None
     try:
         return bool(xp.all(condition))
@@ -513,45 +545,23 @@ def _truth(condition):
         return None
 
 
-def _beside(values, x, name):
+def _is_compiled(xp):
+    """Tell whether torch.compile is reading this."""
+    compiler = getattr(xp, "compiler", None)
+    return compiler is not None and compiler.is_compiling()
+
+
+def _beside(values, x):
     """Bring an array into the library and onto the device of `x`."""
     xp = namespace(x)
     if namespace(values) is xp:
         apart = is_torch_array(x) and values.device != x.device
         return to_device(values, x.device) if apart else values
-    try:
-        # a copy, because PyTorch takes neither negative strides nor what it must not write to
-        values = np.array(as_numpy(values), order="C")
-    except (TypeError, RuntimeError):
-        raise TypeError(
-            f"{name} is a {type(values).__name__} without values yet, and x a {type(x).__name__}: "
-            "give both as arrays of one library"
-        ) from None
+    # a copy, because PyTorch takes neither negative strides nor what it must not write to
+    values = np.array(as_numpy(values), order="C")
     if values.dtype.name in _ML_DTYPES and xp is not _NUMPY:
         values = values.astype(np.float32)
     return xp.asarray(values, device=device(x))
-
-
-def as_numpy(x):
-    """Return an array of any library as a NumPy array of the same dtype.
-
-    Parameters
-    ----------
-    x : array
-        A PyTorch tensor leaves its graph and its device.
-
-    Returns
-    -------
-    numpy.ndarray
-    """
-    return x.detach().cpu().numpy() if hasattr(x, "detach") else np.asarray(x)
-
-
-def _same_shape(shape, other):
-    """Compare two shapes; a length that a lazy array does not know (nan) fits all."""
-    return len(shape) == len(other) and not any(
-        a != b and a == a and b == b for a, b in zip(shape, other, strict=True)
-    )
 
 
 def _last(x, axes):

@@ -51,7 +51,7 @@ def cross_entropy_epsilon(x, labels, axis=-1, epsilon=1e-7):
     Parameters
     ----------
     epsilon : float
-        The constant.
+        The constant, at least 0 like that of `log_softmax_epsilon`.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_epsilon(x, axis, epsilon), labels, axis)
@@ -69,7 +69,7 @@ def cross_entropy_clamped(x, labels, axis=-1, epsilon=1e-7):
     Parameters
     ----------
     epsilon : float
-        The smallest probability.
+        The smallest probability, at least 0.
     """
     x, labels, axis = as_samples(x, labels, axis)
     return -take_label(log_softmax.log_softmax_clamped(x, axis, epsilon), labels, axis)
@@ -95,8 +95,9 @@ def cross_entropy_from_logsumexp(x, labels, axis=-1):
 def cross_entropy_shifted(x, labels, axis=-1):
     """Cross-entropy from logits: log(sum(exp(x - m))) - (x_y - m).
 
-    Finite for logits whose differences are finite, and blind to a common offset. 0 for a sample
-    whose label is ahead by more digits than the format has.
+    Finite for logits whose differences and sum are finite (`softmax_shifted` says how many tied
+    classes a short format counts), and blind to a common offset. 0 for a sample whose label is
+    ahead by more digits than the format has.
 
     Source: Blanchard, Higham & Higham 2021.
 
@@ -105,7 +106,9 @@ def cross_entropy_shifted(x, labels, axis=-1):
     x : array_like
         Logits of one sample or of many. Integers and booleans are promoted to the default float.
     labels : array_like of int
-        Class indices, the shape of `x` without its class axis.
+        Class indices of any integer type, the shape of `x` without its class axis. Labels that
+        cannot be read (traced by a compiler or by vmap, on PyTorch's meta device, in dask) are not
+        checked: one out of range makes its sample nan.
     axis : int
         The class axis.
 
@@ -147,7 +150,8 @@ def cross_entropy_gradient_shifted(x, labels, axis=-1):
     At the label of a sure sample ``p - 1`` cancels: the entry loses its digits and becomes 0.
 
     Returns: the gradient of each sample's own loss: shape and floating-point dtype of `x`. nan
-    where `softmax_shifted` is nan; 0 for one class; empty for no samples.
+    where `softmax_shifted` is nan; 0 for one class; empty for no samples; in a short format only
+    for as many tied classes as `softmax_shifted` counts.
 
     Parameters and errors: see `cross_entropy_shifted`.
 

@@ -50,7 +50,7 @@ def log_softmax_epsilon(x, axis=-1, epsilon=1e-7):
     Parameters
     ----------
     epsilon : float
-        The constant. In float16, 1e-8 rounds to 0.
+        The constant, at least 0; TypeError or ValueError if not. In float16, 1e-8 rounds to 0.
     """
     epsilon, p = as_number(epsilon, "epsilon", 0), softmax_shifted(x, axis)
     xp = namespace(p)
@@ -70,7 +70,7 @@ def log_softmax_clamped(x, axis=-1, epsilon=1e-7):
     Parameters
     ----------
     epsilon : float
-        The smallest probability.
+        The smallest probability, at least 0 like that of `log_softmax_epsilon`.
     """
     epsilon, p = as_number(epsilon, "epsilon", 0), softmax_shifted(x, axis)
     xp = namespace(p)
@@ -98,7 +98,7 @@ def log_softmax_shifted(x, axis=-1):
 
     Returns: log-probabilities: the shape of `x`, its floating-point dtype, never positive. -inf
     gives -inf; +inf or nan in a row, or a row of -inf, gives nan in the whole row; one class gives
-    0. -inf also where ``x - m`` itself overflows.
+    0. -inf also where ``x - m`` itself overflows, or the sum (see `softmax_shifted`).
 
     Parameters and errors: see `softmax_shifted`.
 

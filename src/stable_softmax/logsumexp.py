@@ -1,4 +1,8 @@
-"""Log-sum-exp: log(exp(x_1) + ... + exp(x_n)) without the exponentials leaving the format."""
+"""Log-sum-exp: log(exp(x_1) + ... + exp(x_n)) without the exponentials leaving the format.
+
+First and second derivatives are right for finite logits, ties included. The gradient of a row of
+-inf is nan, and 1/n for each of its n classes in `logsumexp_log1p`.
+"""
 
 from .arrays import as_logits, drop_axes
 
@@ -21,8 +25,9 @@ def logsumexp_naive(x, axis=-1, keepdims=False):
 def logsumexp_shifted(x, axis=-1, keepdims=False):
     """Log-sum-exp with the maximum taken out of the exponentials: m + log(sum(exp(x - m))).
 
-    Returns: `x` without the class axes, its floating-point dtype. Finite for finite logits, and at
-    least their maximum. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
+    Returns: `x` without the class axes, its floating-point dtype. Finite for finite logits while
+    their sum is (`softmax_shifted` says how many tied classes a short format counts), and at least
+    their maximum. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
 
     Other parameters and errors: see `softmax_shifted`.
 
@@ -31,7 +36,7 @@ def logsumexp_shifted(x, axis=-1, keepdims=False):
     Parameters
     ----------
     keepdims : bool
-        Keep the reduced axes with length one.
+        Keep the reduced axes with length one; TypeError if it is not True or False.
     """
     x, axis, xp = as_logits(x, axis)
     m = _finite(xp.max(x, axis=axis, keepdims=True), xp)
@@ -43,7 +48,8 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     """Log-sum-exp with the largest terms left out of the sum: m + log(k) + log1p(rest / k).
 
     The k terms that equal the maximum are exactly 1 after the shift. They are counted instead of
-    added, so that a small rest is not absorbed by them.
+    added, so that a small rest is not absorbed by them; in a short format neither count nor rest
+    goes further than in `softmax_shifted`.
 
     Returns: `x` without the class axes, its floating-point dtype. +inf gives +inf, a row of -inf
     gives -inf, nan gives nan.
@@ -54,10 +60,10 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
-    at_max, none = x == m, xp.zeros_like(x)
+    at_max, none = (x == m) & xp.isfinite(m), xp.zeros_like(x)
     e = xp.exp(x - _finite(m, xp))
     k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)  # ones, and differentiable
-    k = xp.where((k > 1) & xp.isfinite(k), k, xp.ones_like(k))
+    k = xp.where(k > 1, k, xp.ones_like(k))
     rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)
     return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
 

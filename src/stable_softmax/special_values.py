@@ -39,8 +39,9 @@ def softmax_filled(x, mask, fill=-1e9, axis=-1):
     mask : array_like of bool
         True where a class takes part; broadcast to the shape of `x`.
     fill : float
-        The number put in place of the masked logits. NumPy rounds it to the format, in float16
-        from -65520 on to -inf; PyTorch raises a RuntimeError where the format has no such number.
+        The number put in place of the masked logits; TypeError if it is none. NumPy rounds it to
+        the format, in float16 from -65520 on to -inf; PyTorch raises a RuntimeError where the
+        format has no such number.
     """
     x, axis, xp = as_logits(x, axis)
     fill = xp.full_like(x, as_number(fill, "fill"))
@@ -62,7 +63,7 @@ def softmax_added(x, mask, fill=-1e9, axis=-1):
     mask : array_like of bool
         True where a class takes part; broadcast to the shape of `x`.
     fill : float
-        The number added to the masked logits.
+        The number added to the masked logits, as that of `softmax_filled`.
     """
     x, axis, xp = as_logits(x, axis)
     zero, fill = xp.zeros_like(x), xp.full_like(x, as_number(fill, "fill"))
@@ -75,10 +76,10 @@ def softmax_masked(x, mask, axis=-1):
     Returns: probabilities: the shape of `x`, its floating-point dtype, 0 at each masked class,
     also where its logit is nan. A logit of -inf is masked by itself. A row without any class gives
     zeros, and a zero gradient; +inf or nan at a class that takes part gives nan in the whole row.
-    e4m3 has no infinity: there, a row with a masked class is nan.
+    Formats shorter than float32 are computed in float32, and rounded once.
 
-    TypeError, ValueError: see `stable_softmax.arrays.as_logits`; TypeError also for a mask that is
-    not boolean.
+    TypeError, ValueError: see `stable_softmax.arrays.as_logits`; also for a mask that is not
+    boolean, or does not broadcast to the shape of `x`.
 
     Other parameters: see `softmax_shifted`.
 
@@ -154,13 +155,13 @@ def log_or_zero(x):
 def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
     """Mean cross-entropy over the samples that count.
 
-    Samples are selected before anything is computed, so an ignored one may hold anything.
+    Ignored samples become zeros before anything is computed, so they may hold anything, and their
+    gradient is 0. Formats shorter than float32 are computed in float32, and rounded once.
 
     Returns: the mean in the floating-point dtype of `x`, and 0 if no sample counts: the empty sum,
     whose gradient is 0. inf and nan as in `cross_entropy_log1p`, from samples that count.
 
-    TypeError, ValueError: if `x` is not real, `axis` is not one existing axis, or `labels` is not
-    made of integers in ``0 .. n-1`` (or `ignore_label`) of the right shape.
+    TypeError, ValueError: see `cross_entropy_shifted`; a label may also be `ignore_label`.
 
     Other parameters: see `cross_entropy_shifted`.
 
@@ -169,7 +170,7 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
     labels : array_like of int
         Class indices, or `ignore_label`; the shape of `x` without its class axis.
     ignore_label : int
-        The label of samples that do not count.
+        The label of samples that do not count; TypeError if it is no integer.
     """
     ignore_label = as_label(ignore_label)
     x, labels, axis = as_samples(x, labels, axis, ignore_label)
@@ -188,17 +189,18 @@ def cross_entropy_soft(x, targets, axis=-1):
 
     Returns: one loss per sample, in nats: the shape of `x` without its class axis, its floating-
     point dtype. A logit of -inf costs 0 where its target is 0, and inf where it is not; nan where
-    a row holds nan or +inf, or only -inf, and a target that is not 0.
+    a row holds nan or +inf, or only -inf, and a target that is not 0. Formats shorter than float32
+    are computed in float32, and rounded once.
 
-    TypeError, ValueError: see `stable_softmax.arrays.as_logits`; ValueError also if the shapes
-    differ.
+    TypeError, ValueError: see `stable_softmax.arrays.as_logits`, for the targets as well;
+    ValueError also if the shapes differ, or `axis` is not one axis.
 
     Other parameters: see `cross_entropy_shifted`.
 
     Parameters
     ----------
     targets : array_like, shape of x
-        Probabilities; neither their signs nor their sums are checked.
+        Probabilities, real numbers; neither their signs nor their sums are checked.
     """
     x, _, xp = as_logits(x, axis)
     z = at_least_float32(x)
