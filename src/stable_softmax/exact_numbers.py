@@ -5,6 +5,8 @@ exact result or an error is computed from it. Here nothing is rounded: what floa
 becomes Python's int or Fraction.
 """
 
+import math
+import operator
 from fractions import Fraction
 
 import numpy as np
@@ -47,6 +49,43 @@ def exact_numbers(x, name="x"):
     else:
         return array.astype(np.float64)
     return exact.astype(np.float64) if all(map(_fits_float64, exact.flat)) else exact
+
+
+def one_number(x, name):
+    """Return one real number as a float.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not real.
+    ValueError
+        If it is more than one number, or none.
+    """
+    numbers = exact_numbers(x, name)
+    if numbers.size != 1:
+        raise ValueError(f"{name} must be one number, not an array of shape {numbers.shape}")
+    return float(numbers.item())
+
+
+def positive_number(x, name):
+    """Return one number as a float, or raise a ValueError if it is not positive and finite.
+
+    Errors: see `one_number`.
+    """
+    number = one_number(x, name)
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be positive and finite, not {x}")
+    return number
+
+
+def count(x, name, least=1):
+    """Return an int; TypeError if `x` is none, ValueError if it is below `least`."""
+    if isinstance(x, bool | np.bool_) or not hasattr(x, "__index__"):
+        raise TypeError(f"{name} must be an int, not {x!r}")
+    number = operator.index(x)
+    if number < least:
+        raise ValueError(f"{name} must be at least {least}, not {x}")
+    return number
 
 
 def each(function, array):

@@ -145,6 +145,14 @@ def format_of(x):
     return _BY_DTYPE_NAME[name]
 
 
+def format_of_arrays(x):
+    """Return the `Format`, as `format_of`, or raise a TypeError if no array can have it."""
+    fmt = format_of(x)
+    if fmt.dtype is None:
+        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
+    return fmt
+
+
 def _numpy_name(dtype):
     try:
         return None if dtype is None else np.dtype(dtype).name  # np.dtype(None) is float64
@@ -230,10 +238,7 @@ def round_to(x, fmt):
     ImportError
         If its dtype is one of ml_dtypes, which is not installed.
     """
-    fmt = format_of(fmt)
-    if fmt.dtype is None:
-        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
-    numbers = exact_numbers(x)
+    fmt, numbers = format_of_arrays(fmt), exact_numbers(x)
     if numbers.dtype == object:
         numbers = each(lambda v: _nearest(v, fmt), numbers).astype(np.float64)
     elif fmt.dtype != numbers.dtype:

@@ -2,9 +2,10 @@
 
 Each value is computed in ball arithmetic (Arb, through python-flint): a ball is an interval that
 is guaranteed to contain the real number. If both ends of the ball round to the same number of the
-format, that number is the correctly rounded result; if not, the precision is doubled. Nothing is
-assumed about the accuracy of exp or log. python-flint comes with the extra ``exact``; without it,
-each function here raises an ImportError that says so.
+format, that number is the correctly rounded result; if not, the precision is doubled. Where a
+tail that no precision reaches decides a tie, it does so here (`stable_softmax.measure.balls`).
+python-flint comes with the extra ``exact``; without it, each function raises an ImportError that
+says so.
 
 References
 ----------
@@ -27,19 +28,21 @@ def exp_exact(x, dtype=None):
     Parameters
     ----------
     x : array_like, any shape
-        Real numbers; each is taken as exactly the number it is.
+        Real numbers of any numeric type, as of `stable_softmax.exact_numbers`, integers of any
+        size and longdouble included; each is taken as exactly the number it is.
     dtype : dtype, Format or str, optional
-        The format of the result; default: that of `x`.
+        The format of the result; default: that of `x`; for integers float64, or the default float
+        of a library other than NumPy.
 
     Returns
     -------
     numpy.ndarray, shape of x
-        inf (nan in e4m3) where it overflows, 0 where it underflows; nan for nan.
+        inf where it overflows (nan in e4m3, see `round_to`), 0 where it underflows; nan for nan.
 
     Raises
     ------
     TypeError
-        If `x` is not real or the format is not one of this book.
+        If `x` is not real or hides entries behind a mask, or the format is not one of this book.
     """
     x, _, fmt = exact_logits(x, (), dtype)
     results = [_row(_exp_balls, row, fmt, _exp_of_special) for row in _rows(x, ())]
@@ -51,17 +54,14 @@ def softmax_exact(x, axis=-1, dtype=None):
 
     Returns: -inf gives 0; +inf or nan in a row, or a row of -inf, gives nan in the whole row.
 
-    TypeError, ValueError: see `stable_softmax.arrays.as_logits`.
+    TypeError: see `exp_exact`. ValueError: see `stable_softmax.arrays.as_logits`.
 
     Other parameters: see `softmax_shifted`.
 
     Parameters
     ----------
-    x : array_like, any shape
-        Logits; each is taken as exactly the number it is.
-    dtype : dtype, Format or str, optional
-        The format of the result; default: that of `x`. float64 serves as the exact value for
-        every shorter format.
+    x, dtype
+        As in `exp_exact`. A result in float64 serves as the exact value for every shorter format.
     """
     return _per_class(x, axis, dtype, _softmax_balls, if_infinite=0.0)
 

@@ -20,11 +20,11 @@ def exact_parts(x, labels, dtype=None):
     Parameters
     ----------
     x : array_like, shape (rows, n)
-        Finite logits; each is taken as exactly the number it is.
+        Finite logits of any numeric type; each is taken as exactly the number it is.
     labels : array_like of int, shape (rows,)
         Class indices.
     dtype : dtype, Format or str, optional
-        The format of the results; default: that of `x`.
+        The format of the results; default: as in `exp_exact`.
 
     Returns
     -------
@@ -37,7 +37,7 @@ def exact_parts(x, labels, dtype=None):
     Raises
     ------
     TypeError
-        If `x` is not real or the format is not one of this book.
+        See `exp_exact`.
     ValueError
         If `x` is not finite or not of two dimensions, or the labels do not fit.
     ImportError
