@@ -14,7 +14,7 @@ from stable_softmax import (
     softmax_exact,
     ulp,
 )
-from stable_softmax.exact_numbers import exact_numbers
+from stable_softmax.exact_numbers import count, exact_numbers, one_number, positive_number
 from stable_softmax.measure.exact_parts import exact_parts
 
 BIG = 2**53
@@ -196,3 +196,22 @@ def test_hidden_entries_are_refused(door):
 
 def test_a_mask_that_hides_nothing_is_no_mask():
     np.testing.assert_array_equal(exact_numbers(np.ma.array([1.0, 2.0])), [1, 2])
+
+
+def test_one_number_and_a_count_are_what_they_say():
+    assert one_number([[2**53 + 1]], "a") == 2**53
+    assert positive_number(np.float32(0.5), "a") == 0.5
+    assert count(np.int8(3), "a") == 3 and count(0, "a", 0) == 0
+    for wrong in ([], [1.0, 2.0]):
+        with pytest.raises(ValueError, match="a must be one number, not an array of shape"):
+            one_number(wrong, "a")
+    for wrong in (0, -1.0, np.nan, np.inf):
+        with pytest.raises(ValueError, match="a must be positive and finite, not"):
+            positive_number(wrong, "a")
+    for wrong in (1.0, True, "1", None):
+        with pytest.raises(TypeError, match="a must be an int, not"):
+            count(wrong, "a")
+    with pytest.raises(ValueError, match="a must be positive, not 0"):
+        count(0, "a")
+    with pytest.raises(ValueError, match="a must be at least 2, not 1"):
+        count(1, "a", 2)

@@ -84,7 +84,8 @@ def count(x, name, least=1):
         raise TypeError(f"{name} must be an int, not {x!r}")
     number = operator.index(x)
     if number < least:
-        raise ValueError(f"{name} must be at least {least}, not {x}")
+        bound = "positive" if least == 1 else f"at least {least}"
+        raise ValueError(f"{name} must be {bound}, not {x}")
     return number
 
 

@@ -60,5 +60,5 @@ def test_a_family_is_made_in_the_formats_where_it_makes_sense():
         FAMILIES[0].samples("int8")
     with pytest.raises(TypeError, match=r"elements must be an int, not 2\.5"):
         FAMILIES[0].samples("fp32", 2.5)
-    with pytest.raises(ValueError, match="elements must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="elements must be positive, not 0"):
         FAMILIES[0].samples("fp32", 0)
