@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
+from .exact_numbers import each, exact_numbers
 from .extras import needs
 
 
@@ -34,7 +35,8 @@ class Format:
         The smallest normal number is ``2**min_exponent``; the largest number has exponent
         ``max_exponent``.
     has_infinity : bool
-        False for e4m3, where a result that is too large becomes nan.
+        False for e4m3. The format leaves open what a result that is too large becomes: here, and
+        in ml_dtypes, it is nan, as is an infinity; PyTorch makes it the largest number, 448.
     """
 
     name: str
@@ -86,8 +88,9 @@ class Format:
         Returns
         -------
         overflow_above, subnormal_below, zero_below : float
-            ``exp(x)`` rounds to infinity (nan in e4m3) for ``x > overflow_above``, is subnormal
-            for ``x < subnormal_below`` and rounds to zero for ``x < zero_below``.
+            ``exp(x)`` rounds to infinity (in e4m3 to nan, as of ml_dtypes; PyTorch stays at 448)
+            for ``x > overflow_above``, is subnormal for ``x < subnormal_below`` and rounds to zero
+            for ``x < zero_below``.
         """
         half_gap = 2.0 ** (self.max_exponent - self.precision)
         overflow_above = math.log(self.largest) + math.log1p(half_gap / self.largest)
@@ -142,6 +145,14 @@ def format_of(x):
     return _BY_DTYPE_NAME[name]
 
 
+def format_of_arrays(x):
+    """Return the `Format`, as `format_of`, or raise a TypeError if no array can have it."""
+    fmt = format_of(x)
+    if fmt.dtype is None:
+        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
+    return fmt
+
+
 def _numpy_name(dtype):
     try:
         return None if dtype is None else np.dtype(dtype).name  # np.dtype(None) is float64
@@ -154,10 +165,10 @@ def ulp(x, dtype=None):
 
     Parameters
     ----------
-    x : array_like
-        Real numbers of any shape.
+    x : array_like, any shape
+        Real numbers, as of `exact_numbers`; with `dtype` also integers and further formats.
     dtype : dtype, Format or str, optional
-        The format whose spacing is asked for; default: that of `x`.
+        The format whose spacing is asked for; default: that of `x`, float64 for a list.
 
     Returns
     -------
@@ -168,19 +179,34 @@ def ulp(x, dtype=None):
     Raises
     ------
     TypeError
-        If the format is not one of this book.
+        If `x` does not hold real numbers, or the format is not one of this book.
 
     Notes
     -----
     At a power of two this is the spacing above it (Muller et al. 2018, section 2.3.1).
     """
-    x = x if hasattr(x, "dtype") else np.asarray(x, dtype=np.float64)
-    fmt = format_of(x if dtype is None else dtype)
-    magnitude = np.abs(np.asarray(x).astype(np.float64))
+    numbers = exact_numbers(x)
+    fmt = format_of((x if hasattr(x, "dtype") else FP64) if dtype is None else dtype)
+    return ulp_of(numbers, fmt)
+
+
+def ulp_of(numbers, fmt):
+    """Spacing of a format at numbers as `exact_numbers` returns them; see `ulp`."""
+    if numbers.dtype == object:
+        return each(lambda v: _spacing(v, fmt), numbers).astype(np.float64)
+    magnitude = np.abs(numbers)
     exponent = np.maximum(np.frexp(magnitude)[1] - 1, fmt.min_exponent)
     exponent = np.where(magnitude == 0, fmt.min_exponent, exponent)
     spacing = np.ldexp(1.0, exponent - fmt.precision + 1)
     return np.where(np.isfinite(magnitude), spacing, np.nan)
+
+
+def _spacing(number, fmt):
+    if isinstance(number, float):
+        return math.nan
+    exponent = number.numerator.bit_length() - number.denominator.bit_length()
+    last = max(exponent if number else fmt.min_exponent, fmt.min_exponent) - fmt.precision + 1
+    return math.ldexp(1.0, last) if last < 1024 else math.inf
 
 
 def round_to(x, fmt):
@@ -191,29 +217,77 @@ def round_to(x, fmt):
 
     Parameters
     ----------
-    x : array_like of float, any shape
+    x : array_like, any shape
+        Real numbers; each is taken as exactly the number it is, also a longdouble or an integer
+        above ``2**53``.
     fmt : dtype, Format or str
         The format; TF32, which stores nothing, is refused.
 
     Returns
     -------
     numpy.ndarray of the format's dtype, shape of x
-        Ties go to the even neighbor. What is too large, and an infinity, becomes inf (nan in
-        e4m3), without a warning. nan stays nan.
+        A copy. Ties go to the even neighbor. What is too large, and an infinity, becomes inf,
+        without a warning; in e4m3 it becomes nan, as in ml_dtypes (PyTorch saturates: 448). nan
+        stays nan.
 
     Raises
     ------
     TypeError
-        If the format is not one of this book, or stores no arrays.
+        If `x` does not hold real numbers, or the format is not one of this book, or stores no
+        arrays.
     ImportError
         If its dtype is one of ml_dtypes, which is not installed.
     """
-    fmt = format_of(fmt)
-    if fmt.dtype is None:
-        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
-    x = np.asarray(x).astype(np.float64)
-    if fmt.dtype == x.dtype:
-        return x
-    spacing = ulp(x, fmt)
+    fmt, numbers = format_of_arrays(fmt), exact_numbers(x)
+    if numbers.dtype == object:
+        numbers = each(lambda v: _nearest(v, fmt), numbers).astype(np.float64)
+    elif fmt.dtype != numbers.dtype:
+        spacing = ulp_of(numbers, fmt)
+        with np.errstate(invalid="ignore"):
+            numbers = np.where(np.isfinite(numbers), np.rint(numbers / spacing) * spacing, numbers)
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.isfinite(x), np.rint(x / spacing) * spacing, x).astype(fmt.dtype)
+        return numbers.astype(fmt.dtype)
+
+
+def _nearest(number, fmt):
+    if isinstance(number, float):
+        return number
+    return round_integer(number.numerator, 1 - number.denominator.bit_length(), fmt)
+
+
+def round_integer(mantissa, exponent, fmt):
+    """Round ``mantissa * 2**exponent`` to the nearest number of a format, ties to even.
+
+    Parameters
+    ----------
+    mantissa, exponent : int
+        Of any size.
+    fmt : Format
+
+    Returns
+    -------
+    float
+        inf, or nan in a format without infinity, where it is too large.
+    """
+    size = abs(mantissa)
+    if size == 0:
+        return 0.0
+    leading = size.bit_length() + exponent - 1
+    last = max(leading, fmt.min_exponent) - fmt.precision + 1
+    if leading < last - 1:
+        return 0.0
+    if leading > fmt.max_exponent:
+        rounded = math.inf
+    else:
+        drop = last - exponent
+        units = size << -drop if drop <= 0 else _shift_to_even(size, drop)
+        rounded = units * 2.0**last  # exact: units has at most 53 bits
+    if rounded > fmt.largest:
+        rounded = math.inf if fmt.has_infinity else math.nan
+    return (-rounded if mantissa < 0 else rounded) + 0.0  # no -0.0
+
+
+def _shift_to_even(size, drop):
+    units, remainder = size >> drop, size & ((1 << drop) - 1)
+    half = 1 << (drop - 1)
+    return units + (remainder > half or (remainder == half and units & 1))

@@ -157,3 +157,38 @@ def test_arguments_of_the_losses_are_checked_and_not_changed():
         losses_in_format(hidden, weights, labels, FP16, ("loss",))
     with pytest.raises(ValueError, match="labels"):
         losses_in_format(hidden, weights, labels + 10, FP16)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"steps": "logits"}, ValueError, "there is no step 'logits'; steps is a collection"),
+        ({"steps": [None]}, ValueError, "there is no step"),
+        ({"fmt": "tf32"}, TypeError, "tf32 exists only inside"),
+        ({"fmt": "fp7", "steps": ()}, TypeError, "use one of fp64"),
+        ({"hidden": np.ones(16)}, ValueError, r"hidden of shape \(16,\) and weights of shape"),
+        ({"weights": np.ones((3, 4))}, ValueError, r"weights of shape \(3, 4\) do not fit"),
+        ({"weights": np.ones((16, 0))}, ValueError, "do not fit"),
+        ({"hidden": None}, TypeError, "hidden must hold real numbers, not"),
+        ({"weights": [["a"]]}, TypeError, "weights must hold real numbers, not"),
+        ({"labels": np.ones(32)}, TypeError, "labels must be integer class indices"),
+    ],
+)
+def test_wrong_arguments_of_the_losses_give_one_clear_error(change, error, message):
+    arguments = dict(zip(("hidden", "weights", "labels"), layer(), strict=True)) | {"fmt": FP16}
+    with pytest.raises(error, match=message):
+        losses_in_format(**arguments | change)
+
+
+def test_only_numbers_are_rounded():
+    for wrong in (None, "3", ["a"], 1j):
+        with pytest.raises(TypeError, match="x must hold real numbers, not"):
+            odds_change(wrong, FP16)
+        with pytest.raises(TypeError, match="gradient must hold real numbers, not"):
+            gradient_in_format(wrong, FP16)
+        with pytest.raises(TypeError, match="scale must hold real numbers, not"):
+            gradient_in_format([1.0], FP16, wrong)
+    with pytest.raises(ValueError, match="scale must be positive and finite, not inf"):
+        gradient_in_format([1.0], FP16, INF)
+    with pytest.raises(ValueError, match=r"scale must be one number, not an array of shape \(2,"):
+        gradient_in_format([1.0], FP16, [1.0, 2.0])

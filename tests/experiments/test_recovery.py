@@ -95,3 +95,26 @@ def test_the_shape_of_the_gaps_is_kept():
 def test_steps_that_lead_nowhere_are_refused(wrong):
     with pytest.raises(ValueError, match="must be positive"):
         steps_to_recover(cross_entropy_gradient_shifted, 1.0, **wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"gap": None}, TypeError, "gap must hold real numbers, not"),
+        ({"gap": "3"}, TypeError, "gap must hold real numbers, not"),
+        ({"dtype": np.int64}, TypeError, "use one of fp64"),
+        ({"dtype": "tf32"}, TypeError, "tf32 exists only inside"),
+        ({"max_steps": 2.5}, TypeError, r"max_steps must be an int, not 2\.5"),
+        ({"learning_rate": "a"}, TypeError, "learning_rate must hold real numbers, not"),
+        ({"learning_rate": np.inf}, ValueError, "learning_rate must be positive and finite"),
+        ({"gradient": lambda x, y: 1.0}, ValueError, r"shape of its logits, \(1, 2\), not \(\)"),
+        ({"gradient": lambda x, y: x[:, :1]}, ValueError, "gradient must return an array"),
+    ],
+)
+def test_wrong_arguments_of_the_count_give_one_clear_error(change, error, message):
+    with pytest.raises(error, match=message):
+        steps_to_recover(**{"gradient": cross_entropy_gradient_shifted, "gap": 1.0} | change)
+
+
+def test_no_gaps_take_no_steps():
+    assert steps_to_recover(cross_entropy_gradient_shifted, []).shape == (0,)

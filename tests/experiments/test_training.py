@@ -243,3 +243,39 @@ def test_a_missing_library_gives_one_clear_error(monkeypatch, module, call):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError, match=r"pip install 'stable-softmax\[frameworks\]'"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"rate": 0}, ValueError, "learning_rate must be positive and finite, not 0"),
+        ({"rate": "a"}, TypeError, "learning_rate must hold real numbers, not"),
+        ({"steps": -1}, ValueError, "steps must be at least 0, not -1"),
+        ({"steps": 1.5}, TypeError, r"steps must be an int, not 1\.5"),
+        ({"batch": 0}, ValueError, "batch must be positive, not 0"),
+        ({"every": 0}, ValueError, "every must be positive, not 0"),
+        ({"every": True}, TypeError, "every must be an int, not True"),
+        ({"sizes": (4, 0, 3)}, ValueError, "sizes must"),
+        ({"sizes": (4,)}, ValueError, "sizes must"),
+    ],
+)
+def test_a_run_that_cannot_be_made_is_refused(change, error, message):
+    with pytest.raises(error, match=message):
+        train_toy(**change)
+
+
+def test_data_are_four_arrays_of_the_right_kind():
+    pytest.importorskip("torch")
+    loss, (x, y, *rest) = LOSSES["from logits"], toy_data()
+    for data in (None, (x, y), [x, y, x]):
+        with pytest.raises(ValueError, match="data must be four arrays: x_train, y_train"):
+            train(*loss, data, 0.3, sizes=(4, 8, 3))
+    with pytest.raises(TypeError, match="images must hold floating-point numbers, not int64"):
+        train(*loss, (x.astype(np.int64), y, *rest), 0.3, sizes=(4, 8, 3))
+
+
+def test_the_split_of_the_digits_checks_its_arguments():
+    with pytest.raises(TypeError, match="scale must hold real numbers, not"):
+        load_digits_split(scale="a")
+    with pytest.raises(TypeError, match=r"seed must be an int, not 0\.5"):
+        load_digits_split(seed=0.5)

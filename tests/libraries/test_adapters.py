@@ -171,3 +171,8 @@ def test_results_keep_each_format_that_the_library_has(name, fmt):
 def test_only_losses_are_called_with_labels():
     functions = {"softmax": lambda x: x + 1, "cross_entropy_gradient": lambda x, y: x * y}
     assert call_all(functions, 2, 5) == {"softmax": 3, "cross_entropy_gradient": 10}
+
+
+def test_functions_come_with_their_names():
+    with pytest.raises(TypeError, match="functions must be a dictionary .*, not a list"):
+        call_all([abs], 2, 5)

@@ -3,8 +3,17 @@ import sys
 import numpy as np
 import pytest
 
-from stable_softmax import cross_entropy_gradient_exact, cross_entropy_shifted, ulp_error
-from stable_softmax.libraries.autograd import loss_and_gradient
+from stable_softmax import (
+    BF16,
+    FP16,
+    FP32,
+    FP64,
+    cross_entropy_gradient_exact,
+    cross_entropy_shifted,
+    ulp_error,
+)
+from stable_softmax.libraries.autograd import loss_and_gradient, to_numpy, to_tensor
+from tests.cases import ALL_FORMATS, ordinary_logits
 
 
 def test_the_loss_of_each_sample_and_its_own_gradient_come_back_as_arrays():
@@ -13,6 +22,47 @@ def test_the_loss_of_each_sample_and_its_own_gradient_come_back_as_arrays():
     losses, gradient = loss_and_gradient(cross_entropy_shifted, x, labels)
     np.testing.assert_array_equal(losses, cross_entropy_shifted(x, labels))
     assert ulp_error(gradient, cross_entropy_gradient_exact(x, labels)).max() < 20
+
+
+@pytest.mark.parametrize("fmt", [FP64, FP32, FP16, BF16], ids=str)
+def test_the_gradient_has_the_format_of_the_logits(fmt):
+    pytest.importorskip("torch", reason="PyTorch is not installed here")
+    x = np.array([[1.0, 2.0]], fmt.dtype)
+    losses, gradient = loss_and_gradient(cross_entropy_shifted, x, [0])
+    assert losses.dtype == gradient.dtype == fmt.dtype
+    assert ulp_error(gradient, cross_entropy_gradient_exact(x, [0], dtype="fp64")).max() < 2
+
+
+def test_integers_and_tensors_are_logits():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    want = loss_and_gradient(cross_entropy_shifted, [[1.0, 2.0]], [0])
+    leaf = torch.tensor([[1.0, 2.0]], dtype=torch.float64, requires_grad=True)
+    for x in ([[1, 2]], leaf):
+        for given, wanted in zip(
+            loss_and_gradient(cross_entropy_shifted, x, [0]), want, strict=True
+        ):
+            np.testing.assert_array_equal(given, wanted)
+    assert leaf.grad is None
+
+
+@pytest.mark.parametrize("loss", [lambda x, y: 1.0, lambda x, y: x.detach(), lambda x, y: None])
+def test_a_loss_that_leaves_the_graph_is_refused(loss):
+    pytest.importorskip("torch", reason="PyTorch is not installed here")
+    with pytest.raises(TypeError, match="loss must return a PyTorch tensor that is computed"):
+        loss_and_gradient(loss, [[1.0, 2.0]], [0])
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_a_tensor_and_its_array_hold_the_same_numbers(fmt):
+    pytest.importorskip("torch", reason="PyTorch is not installed here")
+    x = ordinary_logits(fmt)
+    tensor = to_tensor(x)
+    assert str(tensor.dtype) == f"torch.{fmt.dtype_name}"
+    back = to_numpy(tensor.requires_grad_())
+    assert back.dtype == fmt.dtype
+    np.testing.assert_array_equal(back.astype(float), x.astype(float))
+    tensor.detach()[...] = 0  # a copy
+    assert np.any(x.astype(float))
 
 
 def test_without_pytorch_it_says_what_to_install(monkeypatch):

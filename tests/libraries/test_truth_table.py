@@ -172,3 +172,11 @@ def test_the_table_leaves_out_libraries_that_are_not_installed(monkeypatch):
     monkeypatch.setattr("stable_softmax.libraries.truth_table.available_frameworks", dict)
     monkeypatch.setattr("stable_softmax.libraries.truth_table.is_installed", lambda module: False)
     assert {row[3] for row in truth_table(*CASES)} == {"ours"}
+
+
+@pytest.mark.parametrize("ask", [truth_table, lambda question: answers_to(question, ([0, 1],))])
+def test_an_unknown_question_is_refused(ask):
+    with pytest.raises(
+        ValueError, match="there is no question 'soft-max'; the questions are: soft"
+    ):
+        ask("soft-max")

@@ -198,3 +198,26 @@ def test_the_counted_bound_takes_tensors():
     x = torch.tensor([1.0, 2.0, 3.0])
     want = softmax_bound_counted([1.0, 2.0, 3.0], softmax_exact([1.0, 2.0, 3.0]), 2)
     np.testing.assert_allclose(softmax_bound_counted(x, torch.softmax(x, -1), 2), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"x": None}, TypeError, "x must hold real numbers, not"),
+        ({"p": ["a", "b"]}, TypeError, "p must hold real numbers, not"),
+        ({"p": [1.0]}, ValueError, "p must have the shape of x"),
+        ({"x": [], "p": []}, ValueError, "one class or more"),
+        ({"additions": 1.5}, TypeError, r"additions must be an int, not 1\.5"),
+        ({"additions": -1}, ValueError, "additions must be at least 0, not -1"),
+        ({"exp_error": -1}, ValueError, "exp_error be at least 0"),
+        ({"exp_error": "a"}, TypeError, "exp_error must hold real numbers, not"),
+    ],
+)
+def test_arguments_of_the_counted_bound_are_checked(change, error, message):
+    with pytest.raises(error, match=message):
+        softmax_bound_counted(**{"x": [0.0, 1.0], "p": [0.3, 0.7], "additions": 1} | change)
+
+
+def test_the_counted_bound_of_special_rows_and_of_one_class():
+    assert softmax_bound_counted(5.0, 1.0, 0) == 3
+    assert np.isnan(softmax_bound_counted([np.inf, 0.0], [np.nan, np.nan], 1)).all()

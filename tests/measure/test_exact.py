@@ -18,7 +18,8 @@ from stable_softmax import (
     ulp,
     ulp_error,
 )
-from stable_softmax.measure.exact import _round, _row
+from stable_softmax.floating_point import round_integer
+from stable_softmax.measure.exact import _row
 from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN
 
 DIGITS = 60
@@ -103,26 +104,26 @@ def test_rounding_agrees_with_the_library_on_numbers_halves_and_neighbors(fmt):
     exact = [(int(m), int(e)) for m, e in zip(mantissas, exponents, strict=True)]
     values = np.array([np.ldexp(float(m), e) for m, e in exact])
     representable = [np.ldexp(float(m), e) != 0 for m, e in exact]
-    ours = np.array([_round(m, e, fmt) for m, e in exact])
+    ours = np.array([round_integer(m, e, fmt) for m, e in exact])
     with np.errstate(over="ignore", invalid="ignore"):
         theirs = values.astype(fmt.dtype).astype(np.float64)
     if fmt is not FP64:  # converting to float64 first would round twice
         np.testing.assert_array_equal(ours[representable], theirs[representable])
-    np.testing.assert_array_equal(_round(-5, -1, fmt), -2.5)
+    np.testing.assert_array_equal(round_integer(-5, -1, fmt), -2.5)
 
 
 def test_ties_go_to_even():
-    assert _round(2**11 + 1, 0, FP16) == 2**11
-    assert _round(2**11 + 3, 0, FP16) == 2**11 + 4
-    assert _round(1, -25, FP16) == 0.0
-    assert _round(3, -25, FP16) == 2.0**-23
-    assert _round(1, -1075, FP64) == 0.0
+    assert round_integer(2**11 + 1, 0, FP16) == 2**11
+    assert round_integer(2**11 + 3, 0, FP16) == 2**11 + 4
+    assert round_integer(1, -25, FP16) == 0.0
+    assert round_integer(3, -25, FP16) == 2.0**-23
+    assert round_integer(1, -1075, FP64) == 0.0
 
 
 def test_overflow_starts_half_an_ulp_above_the_largest_number():
-    assert _round(65519, 0, FP16) == 65504
-    assert _round(65520, 0, FP16) == INF
-    assert _round(-(2**1024), 0, FP64) == -INF
+    assert round_integer(65519, 0, FP16) == 65504
+    assert round_integer(65520, 0, FP16) == INF
+    assert round_integer(-(2**1024), 0, FP64) == -INF
 
 
 def test_exact_ties_and_zeros_are_decided():

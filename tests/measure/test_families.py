@@ -47,3 +47,18 @@ def test_subnormal_rows_have_subnormal_probabilities(fmt):
 def test_rows_of_few_values_have_at_most_five():
     x, _ = BY_NAME["few values, n = 1,000"].samples(BF16, elements=3000)
     assert all(len(set(row.astype(float))) <= 5 for row in x)
+
+
+def test_a_family_is_made_in_the_formats_where_it_makes_sense():
+    x, _ = FAMILIES[0].samples("fp32", 100)
+    assert x.dtype == np.float32
+    huge = next(family for family in FAMILIES if family.name.startswith("offset 1e8"))
+    for family, fmt in ((huge, "fp16"), (FAMILIES[0], "tf32"), (FAMILIES[0], "e4m3")):
+        with pytest.raises(ValueError, match=f"is measured in fp64, .*, not in {fmt}"):
+            family.samples(fmt)
+    with pytest.raises(TypeError, match="use one of fp64"):
+        FAMILIES[0].samples("int8")
+    with pytest.raises(TypeError, match=r"elements must be an int, not 2\.5"):
+        FAMILIES[0].samples("fp32", 2.5)
+    with pytest.raises(ValueError, match="elements must be positive, not 0"):
+        FAMILIES[0].samples("fp32", 0)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..arrays import check_labels, take_label
-from ..floating_point import round_to, ulp
+from ..exact_numbers import exact_numbers, positive_number
+from ..floating_point import format_of_arrays, round_to, ulp
 
 #: The steps of a loss, from the last layer to the mean over the batch, in their order.
 STEPS = ("operands", "product", "logits", "exponentials", "sum", "losses", "mean")
@@ -31,9 +32,9 @@ def odds_change(x, fmt):
     Raises
     ------
     TypeError
-        If the format is not one of this book, or stores no arrays.
+        If `x` is not real, or the format is not one of this book, or stores no arrays.
     """
-    x = np.asarray(x, dtype=np.float64)
+    x = exact_numbers(x).astype(np.float64)
     stored = round_to(x, fmt)
     change = np.expm1(ulp(x, fmt) / 2)
     return np.where(np.isfinite(stored) | np.isnan(x), change, np.inf)
@@ -63,13 +64,12 @@ def gradient_in_format(gradient, fmt, scale=1.0):
     Raises
     ------
     TypeError
-        If the format is not one of this book, or stores no arrays.
+        As `odds_change`.
     ValueError
-        If `scale` is not positive.
+        If `scale` is not one positive, finite number.
     """
-    if not scale > 0:
-        raise ValueError(f"scale must be positive, not {scale}")
-    scaled = round_to(np.asarray(gradient, dtype=np.float64) * scale, fmt)
+    scale = positive_number(scale, "scale")
+    scaled = round_to(exact_numbers(gradient, "gradient").astype(np.float64) * scale, fmt)
     return scaled.astype(np.float32) / np.float32(scale)
 
 
@@ -99,14 +99,23 @@ def losses_in_format(hidden, weights, labels, fmt, steps=STEPS):
 
     Raises
     ------
-    TypeError, ValueError
-        If `steps` holds an unknown name, or the labels do not fit.
+    TypeError
+        As `odds_change`, for `hidden` and `weights`; or if labels are no integers.
+    ValueError
+        If `steps` holds an unknown name, or the shapes or the labels do not fit.
     """
-    if unknown := set(steps) - set(STEPS):
-        raise ValueError(f"there is no step {sorted(unknown)}; the steps are {STEPS}")
+    fmt, unknown = format_of_arrays(fmt), set(steps) - set(STEPS)
+    if unknown or isinstance(steps, str):
+        wrong = repr(steps) if isinstance(steps, str) else sorted(map(str, unknown))
+        raise ValueError(f"there is no step {wrong}; steps is a collection of names from {STEPS}")
     format_at = {step: fmt if step in steps else "fp64" for step in STEPS}
-    h = _rounded(hidden, format_at["operands"])
-    w = _rounded(weights, format_at["operands"])
+    h = _rounded(exact_numbers(hidden, "hidden"), format_at["operands"])
+    w = _rounded(exact_numbers(weights, "weights"), format_at["operands"])
+    if not (h.ndim == w.ndim == 2 and h.shape[1] == w.shape[0] > 0 and w.shape[1]):
+        raise ValueError(
+            f"hidden of shape {h.shape} and weights of shape {w.shape} do not fit: give them the "
+            "shapes (samples, k) and (k, n), with k and n at least 1"
+        )
     products = (h[:, i, None] * w[i] for i in range(w.shape[0]))
     x = _rounded(_add_up(products, format_at["product"]), format_at["logits"])
     z = x - np.max(x, axis=1, keepdims=True)

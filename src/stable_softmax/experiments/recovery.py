@@ -8,6 +8,8 @@ import functools
 
 import numpy as np
 
+from ..exact_numbers import count, exact_numbers, positive_number
+from ..floating_point import round_to
 from ..libraries.autograd import loss_and_gradient
 
 
@@ -18,15 +20,20 @@ def samples_behind(gap, dtype=np.float32):
     ----------
     gap : array_like
         How far the logit of the label is behind the other one; negative where it is ahead.
-    dtype : dtype
+    dtype : dtype, Format or str
         The format of the logits.
 
     Returns
     -------
     x : numpy.ndarray, shape of `gap` with an axis of 2 classes at its end
     labels : numpy.ndarray of int64, shape of `gap`
+
+    Raises
+    ------
+    TypeError
+        If `gap` is not real, or the format is not one of this book, or stores no arrays.
     """
-    gap = np.asarray(gap, dtype=dtype)
+    gap = round_to(exact_numbers(gap, "gap"), dtype)
     return np.stack([gap, np.zeros_like(gap)], axis=-1), np.ones(gap.shape, dtype=np.int64)
 
 
@@ -63,7 +70,8 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
     Each step subtracts ``learning_rate * gradient`` from both logits. The count ends when the
     logit of the label is the larger one.
 
-    ValueError: if `learning_rate` or `max_steps` is not positive.
+    TypeError: as `samples_behind`; or if `max_steps` is not an int. ValueError: if `learning_rate`
+    or `max_steps` is not positive, or a gradient has not the shape of the logits.
 
     Other parameters: see `samples_behind`.
 
@@ -84,17 +92,22 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
         0 for a sample that is right at the start; inf where `max_steps` were not enough, or where
         the gradient became exactly 0, infinite or nan, so that no number would be.
     """
-    if not (learning_rate > 0 and max_steps > 0):
-        raise ValueError("learning_rate and max_steps must be positive")
-    x, labels = samples_behind(np.ravel(gap), dtype)
+    rate, max_steps = positive_number(learning_rate, "learning_rate"), count(max_steps, "max_steps")
+    x, labels = samples_behind(gap, dtype)
+    x, labels, shape = x.reshape(-1, 2), labels.ravel(), labels.shape
     steps = np.where(x[:, 1] > x[:, 0], 0.0, np.inf)
     moving = np.flatnonzero(np.isinf(steps))
     for step in range(1, max_steps + 1):
         g = np.asarray(gradient(x[moving], labels[moving]))
-        x[moving] -= learning_rate * g
+        if g.shape != (moving.size, 2):
+            raise ValueError(
+                f"gradient must return an array of the shape of its logits, {(moving.size, 2)}, "
+                f"not {g.shape}"
+            )
+        x[moving] -= rate * g
         steps[moving[x[moving, 1] > x[moving, 0]]] = step
         pulls = np.any(g != 0, axis=-1) & np.all(np.isfinite(g), axis=-1)
         moving = moving[np.isinf(steps[moving]) & pulls]
         if not moving.size:
             break
-    return steps.reshape(np.shape(gap))[()]
+    return steps.reshape(shape)[()]

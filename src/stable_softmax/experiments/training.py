@@ -17,6 +17,7 @@ from ..cross_entropy import (
     cross_entropy_shifted,
     cross_entropy_two_step,
 )
+from ..exact_numbers import count, one_number, positive_number
 from ..extras import needs
 from ..network import forward, initial_parameters
 from ..softmax import softmax_naive, softmax_shifted
@@ -87,7 +88,10 @@ def load_digits_split(scale=1 / 16, seed=0):
     ------
     ImportError
         If scikit-learn is not installed.
+    TypeError, ValueError
+        If `scale` is not one real number, or `seed` not an int from 0 on.
     """
+    scale, seed = one_number(scale, "scale"), count(seed, "seed", 0)
     pixels, labels = _digits()
     order = np.random.default_rng(seed).permutation(len(labels))
     x, y = (pixels[order] * scale).astype(np.float32), labels[order].astype(np.int64)
@@ -186,11 +190,13 @@ def train(
     ImportError
         If PyTorch is not installed.
     ValueError
-        If the numbers of images and labels differ, a label is out of range, or an image does not
-        fit the first layer.
+        If the numbers of images and labels differ, a label is out of range, an image does not fit
+        the first layer, or a size, a rate or a number of steps is out of range.
     TypeError
-        If labels are not integers.
+        If images are not floating-point numbers, or labels, sizes or numbers of steps not integers.
     """
+    rate, every = positive_number(learning_rate, "learning_rate"), count(every, "every")
+    steps, batch = count(steps, "steps", 0), count(batch, "batch")
     with needs("frameworks"):
         import torch
     x, y, x_test, y_test = (torch.tensor(part) for part in _checked(data))
@@ -206,7 +212,7 @@ def train(
             tensors = forward_backward(loss, softmax, layers, x[rows], y[rows])
             broken = first_nonfinite(tensors)
             for part in (part for layer in layers for part in layer):
-                part.data -= learning_rate * part.grad
+                part.data -= rate * part.grad
                 part.grad = None
             log.append((float(tensors["loss"].mean()), float(tensors["logits"].abs().max())))
             if broken or step % every == 0 or step == steps:
@@ -234,12 +240,16 @@ def _accuracy(layers, x, y):
 
 
 def _checked(data):
+    if not isinstance(data, tuple | list) or len(data) != 4:
+        raise ValueError("data must be four arrays: x_train, y_train, x_test, y_test")
     for x, y in (data[:2], data[2:]):
         if np.ndim(x) != 2 or np.shape(x)[:1] != np.shape(y):
             raise ValueError(
                 f"images of shape {np.shape(x)} and labels of shape {np.shape(y)} do not fit: "
                 "give one row of pixels and one label for each image"
             )
+        if np.asarray(x).dtype.kind != "f":
+            raise TypeError(f"images must hold floating-point numbers, not {np.asarray(x).dtype}")
     return [np.asarray(part) for part in data]
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..floating_point import BF16
+from .autograd import to_numpy, to_tensor
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,15 @@ def call_all(functions, x, labels):
     Returns
     -------
     dict of str to array
+
+    Raises
+    ------
+    TypeError
+        If `functions` is no mapping.
     """
+    if not isinstance(functions, Mapping):
+        kind = type(functions).__name__
+        raise TypeError(f"functions must be a dictionary from names to functions, not a {kind}")
     return {
         name: function(x, labels) if "entropy" in name else function(x)
         for name, function in functions.items()
@@ -156,28 +164,17 @@ def _torch():
     import torch
     from torch.nn import functional
 
-    def tensor(x):
-        x = np.asarray(x)
-        if x.dtype.name == BF16.dtype_name:  # unknown to PyTorch; float32 holds all of it
-            return torch.tensor(x.astype(np.float32)).to(torch.bfloat16)
-        return torch.tensor(x)  # a copy: the caller's array stays its own
-
-    def array(t):
-        if t.dtype == torch.bfloat16:
-            return t.detach().float().numpy().astype(BF16.dtype)
-        return t.detach().numpy()
-
     def gradient(x, labels):
-        x = tensor(x).requires_grad_()
-        functional.cross_entropy(x, tensor(labels), reduction="sum").backward()
-        return array(x.grad)
+        x = to_tensor(x).requires_grad_()
+        functional.cross_entropy(x, to_tensor(labels), reduction="sum").backward()
+        return to_numpy(x.grad)
 
     functions = {
-        "softmax": lambda x: array(functional.softmax(tensor(x), dim=-1)),
-        "log_softmax": lambda x: array(functional.log_softmax(tensor(x), dim=-1)),
-        "logsumexp": lambda x: array(torch.logsumexp(tensor(x), dim=-1)),
-        "cross_entropy": lambda x, labels: array(
-            functional.cross_entropy(tensor(x), tensor(labels), reduction="none")
+        "softmax": lambda x: to_numpy(functional.softmax(to_tensor(x), dim=-1)),
+        "log_softmax": lambda x: to_numpy(functional.log_softmax(to_tensor(x), dim=-1)),
+        "logsumexp": lambda x: to_numpy(torch.logsumexp(to_tensor(x), dim=-1)),
+        "cross_entropy": lambda x, labels: to_numpy(
+            functional.cross_entropy(to_tensor(x), to_tensor(labels), reduction="none")
         ),
         "cross_entropy_gradient": gradient,
     }

@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from ..arrays import as_logits
 from ..extras import needs
+from ..floating_point import format_of
 
 
 def loss_and_gradient(loss, x, labels):
@@ -11,24 +13,55 @@ def loss_and_gradient(loss, x, labels):
     Parameters
     ----------
     loss : callable
-        ``loss(logits, labels)``, one loss per sample, on PyTorch tensors.
+        ``loss(logits, labels)``, one loss per sample or their mean, on PyTorch tensors.
     x : array_like, shape (..., n)
-        Logits.
+        Logits, in any format that PyTorch computes in; integers are promoted to float64.
     labels : array_like of int, shape (...)
 
     Returns
     -------
     losses, gradient : NumPy arrays
-        In the shapes of `labels` and `x`.
+        In the shapes of what `loss` returns and of `x`, in their formats.
 
     Raises
     ------
     ImportError
         If PyTorch is not installed.
+    TypeError
+        If `x` is not real, or `loss` does not return a tensor that depends on the logits.
     """
     with needs("frameworks"):
         import torch
-    x = torch.tensor(np.asarray(x), requires_grad=True)
+    x = to_numpy(x) if torch.is_tensor(x) else x
+    x = to_tensor(as_logits(x, ())[0]).requires_grad_()
     losses = loss(x, torch.tensor(np.asarray(labels)))
+    if not (torch.is_tensor(losses) and losses.requires_grad):
+        raise TypeError("loss must return a PyTorch tensor that is computed from the logits")
     losses.sum().backward()
-    return losses.detach().numpy(), x.grad.numpy()
+    return to_numpy(losses), to_numpy(x.grad)
+
+
+def to_tensor(x):
+    """Return a copy of a NumPy array as a tensor of the same format.
+
+    Parameters
+    ----------
+    x : array_like
+        Of a dtype of NumPy, or of a format that ml_dtypes adds and PyTorch has.
+    """
+    import torch
+
+    x = np.asarray(x)
+    if x.dtype.kind in "biuf" and x.dtype.isbuiltin == 1:
+        return torch.tensor(x)
+    fmt = format_of(x)  # PyTorch cannot read those of ml_dtypes; float32 holds all of their numbers
+    return torch.tensor(x.astype(np.float32)).to(getattr(torch, fmt.dtype_name))
+
+
+def to_numpy(tensor):
+    """Return the numbers of a tensor, without its graph, as a NumPy array of the same format."""
+    tensor = tensor.detach()
+    name = str(tensor.dtype).removeprefix("torch.")
+    if hasattr(np, name):
+        return tensor.numpy()
+    return tensor.float().numpy().astype(format_of(tensor).dtype)

@@ -33,7 +33,13 @@ def truth_table(*questions):
     list of [str, str, str, str]
         A row per answer: the question, the input, the answer (rounded to three decimals, or the
         name of the exception), and who gave it. What repeats the row above is left blank.
+
+    Raises
+    ------
+    ValueError
+        If there is no such question.
     """
+    _check(*questions)
     rows = []
     for question in questions:
         first = question
@@ -62,7 +68,13 @@ def answers_to(question, arguments):
     dict of str to str
         From ``"ours"``, ``"SciPy"``, ``"PyTorch"`` and ``"MXNet"`` to numbers or to the name of
         an exception.
+
+    Raises
+    ------
+    ValueError
+        As `truth_table`.
     """
+    _check(question)
     x, *rest = arguments
     arguments = np.asarray(x, dtype=np.float32), *map(np.asarray, rest)
     return {
@@ -70,6 +82,13 @@ def answers_to(question, arguments):
         for name, functions in _libraries().items()
         if question in functions
     }
+
+
+def _check(*questions):
+    for question in questions:
+        if question not in CASES:
+            known = ", ".join(CASES)
+            raise ValueError(f"there is no question {question!r}; the questions are: {known}")
 
 
 def _answer(function, arguments):

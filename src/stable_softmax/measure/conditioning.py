@@ -7,6 +7,7 @@ because libraries do not say in which order they add.
 import numpy as np
 
 from ..arrays import as_float64, as_logits
+from ..exact_numbers import count, exact_numbers, one_number
 from .exact import logsumexp_exact, softmax_exact
 
 
@@ -153,16 +154,32 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
     -------
     numpy.ndarray of float64, shape of x
         ``2 exp_error + additions + 1 + |x_i - m| + sum(p |x - m|)``. The last term is at most
-        the entropy of p, hence at most log(n). It holds for probabilities that are not subnormal.
+        the entropy of p, hence at most log(n). It holds for probabilities that are not subnormal;
+        nan in a row with an infinite logit or a nan.
+
+    Raises
+    ------
+    TypeError
+        If `additions` is not an int, or another argument not real.
+    ValueError
+        If `p` has not the shape of `x`, there are no classes, or a number is negative.
 
     Notes
     -----
     Derived in the chapter ``rounding_error``. The bound of Blanchard, Higham & Higham 2021 has
     ``2 max |x - m|`` in the place of the last two terms, and n + 2 in that of the others.
     """
-    x, p = as_float64(x), as_float64(p)
-    depth = np.max(x, axis=-1, keepdims=True) - x
-    return 2 * exp_error + additions + 1 + depth + np.sum(p * depth, axis=-1, keepdims=True)
+    x, p = (exact_numbers(v, name).astype(np.float64) for v, name in ((x, "x"), (p, "p")))
+    alpha, additions = one_number(exp_error, "exp_error"), count(additions, "additions", 0)
+    if x.shape != p.shape or 0 in x.shape[-1:] or not alpha >= 0:
+        raise ValueError(
+            "p must have the shape of x, with one class or more, and exp_error be at least 0: they "
+            f"are of shapes {p.shape} and {x.shape}, and {exp_error}"
+        )
+    axis = -1 if x.ndim else None
+    with np.errstate(invalid="ignore"):
+        depth = np.max(x, axis=axis, keepdims=True) - x
+        return 2 * alpha + additions + 1 + depth + np.sum(p * depth, axis=axis, keepdims=True)
 
 
 def _weights(x, axis):

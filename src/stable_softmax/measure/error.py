@@ -1,13 +1,16 @@
 """How wrong is a number: errors in ulp, relative and absolute, and the bounds theory gives.
 
-Computed values and reference values come as arrays of any floating-point format; the arithmetic
-of the comparison is float64. A nan is never hidden: it stays visible in every measure.
+Computed values and reference values come as arrays of any numeric type, and each number is taken
+as exactly the number it is; an error is float64. A nan is never hidden: it stays visible in every
+measure.
 """
+
+from fractions import Fraction
 
 import numpy as np
 
-from ..arrays import as_float64
-from ..floating_point import format_of, ulp
+from ..exact_numbers import each, exact_numbers, one_number, positive_number
+from ..floating_point import FP64, format_of, ulp_of
 
 
 def ulp_error(computed, reference, dtype=None, remainder=0.0):
@@ -16,11 +19,11 @@ def ulp_error(computed, reference, dtype=None, remainder=0.0):
     Parameters
     ----------
     computed : array_like
-        The results under test.
+        The results under test: real numbers, as of `exact_numbers`.
     reference : array_like
         The exact values, in the format of `computed` or a longer one; broadcast against it.
     dtype : dtype, Format or str, optional
-        The format whose ulp is the unit; default: that of `computed`.
+        The format whose ulp is the unit; default: that of `computed`, float64 for a list.
     remainder : array_like, optional
         What the reference lacks to the exact value, in ulp: the second part of `exact_parts`. By
         default the reference is taken as exact.
@@ -32,26 +35,37 @@ def ulp_error(computed, reference, dtype=None, remainder=0.0):
         subnormal, the unit is the smallest subnormal. Two equal infinities, and two nans, give 0;
         an infinity against anything else gives inf; a nan against a number gives nan.
 
+    Raises
+    ------
+    TypeError
+        If an argument does not hold real numbers, or the format is not one of this book.
+    ValueError
+        If the shapes do not fit.
+
     Notes
     -----
     A correctly rounded result has an error of at most 0.5 against the exact value, and 0 against
     a reference that is itself rounded to the format (without a remainder).
     """
-    computed = computed if hasattr(computed, "dtype") else np.asarray(computed, dtype=np.float64)
-    fmt = format_of(computed if dtype is None else dtype)
-    computed, reference = as_float64(computed), as_float64(reference)
+    fmt = _format(computed) if dtype is None else format_of(dtype)
+    computed, reference, remainder = _numbers(
+        computed=computed, reference=reference, remainder=remainder
+    )
     with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs((computed - reference) / ulp(reference, fmt) - remainder)
+        units = _difference(computed, reference, ulp_of(reference, fmt))
+        error = np.abs(units - remainder)
     return _mark_special(error, computed, reference, if_equal=np.abs(remainder))
 
 
 def relative_error(computed, reference):
     """Relative error ``|computed - reference| / |reference|``.
 
+    Errors: see `ulp_error`.
+
     Parameters
     ----------
     computed, reference : array_like
-        Broadcast against each other.
+        Real numbers, as of `exact_numbers`; broadcast against each other.
 
     Returns
     -------
@@ -59,9 +73,9 @@ def relative_error(computed, reference):
         0 where both are equal (also 0, infinities, two nans); inf where the reference is 0 and
         the computed value is not, or where one is infinite; a nan against a number gives nan.
     """
-    computed, reference = as_float64(computed), as_float64(reference)
+    computed, reference = _numbers(computed=computed, reference=reference)
     with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        error = np.abs(computed - reference) / np.abs(reference)
+        error = np.abs(_difference(computed, reference, reference))
     return _mark_special(error, computed, reference)
 
 
@@ -71,21 +85,18 @@ def absolute_error(computed, reference):
     Returns: 0 where both are equal (also infinities and two nans); a nan against a number gives
     nan.
 
-    Parameters: see `relative_error`.
+    Parameters: see `relative_error`. Errors: see `ulp_error`.
     """
-    computed, reference = as_float64(computed), as_float64(reference)
+    computed, reference = _numbers(computed=computed, reference=reference)
     with np.errstate(invalid="ignore", over="ignore"):
-        error = np.abs(computed - reference)
+        error = np.abs(_difference(computed, reference, np.ones(())))
     return _mark_special(error, computed, reference)
 
 
 def accurate_digits(computed, reference):
     """Count the correct decimal digits, ``-log10`` of the relative error.
 
-    Parameters
-    ----------
-    computed, reference : array_like
-        `reference` is the exact value; broadcast against each other.
+    Parameters: see `relative_error`. Errors: see `ulp_error`.
 
     Returns
     -------
@@ -93,8 +104,7 @@ def accurate_digits(computed, reference):
         Between 0 and the number of digits of computed's format (15.95 in float64, where the
         relative error is at most the unit roundoff); nan where a nan meets a number.
     """
-    computed = computed if hasattr(computed, "dtype") else np.asarray(computed, dtype=np.float64)
-    most = -np.log10(format_of(computed).unit_roundoff)
+    most = -np.log10(_format(computed).unit_roundoff)
     with np.errstate(divide="ignore"):
         digits = -np.log10(relative_error(computed, reference))
     return np.clip(digits, 0.0, most)
@@ -106,67 +116,88 @@ def central_difference(f, x, step):
     Parameters
     ----------
     f : callable
-        Takes an array like `x` and returns one number.
-    x : array_like of float
-        The point; not changed.
+        Takes a float64 array of the shape of `x` and returns one number.
+    x : array_like
+        The point, real numbers; not changed.
     step : float
         The distance h to each side. The error is of order h² from the formula plus u/h from
         rounding, so in float64 a step near 6e-6 is best for functions and values of size one.
 
     Returns
     -------
-    numpy.ndarray, shape of x
+    numpy.ndarray of float64, shape of x
 
     Raises
     ------
+    TypeError
+        If `x`, `step` or a value of `f` is not real.
     ValueError
-        If `step` is not positive.
+        If `step` is not positive and finite, or `f` returns more than one number.
     """
-    if not step > 0:
-        raise ValueError(f"step must be positive, not {step}")
-    x = np.asarray(x, dtype=np.float64)
+    h = positive_number(step, "step")
+    x = exact_numbers(x).astype(np.float64)
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
-        h = np.zeros_like(x)
-        h[index] = step
-        gradient[index] = (float(f(x + h)) - float(f(x - h))) / (2 * step)
+        side = np.zeros_like(x)
+        side[index] = h
+        ends = (one_number(f(place), "f(x)") for place in (x + side, x - side))
+        gradient[index] = np.subtract(*ends) / (2 * h)
     return gradient
 
 
-def softmax_bound_naive(n):
+def softmax_bound_naive(n, exp_error=1.0):
     """First-order bound on the relative error of `softmax_naive`, in units of u: n + 3.
 
-    Source: Blanchard, Higham & Higham 2021: ``n + 3`` (norm-wise, for a sequential sum).
+    Source: Blanchard, Higham & Higham 2021, theorem 3.3, for a sum in any order. It is norm-wise:
+    the largest error of a probability, over the largest probability. The chapter
+    ``rounding_error`` derives bounds for each probability by itself.
 
     Parameters
     ----------
     n : int or array of int
         Number of classes.
+    exp_error : float, optional
+        The largest relative error of `exp` in units of u, which enters twice. The source has 1, as
+        for a correctly rounded `exp`. NumPy's in float32 needs 2.91, as the chapter
+        ``rounding_error`` measures, and for few classes the bound with 1 does not hold for it.
+
+    Returns
+    -------
+    numpy.ndarray of float64
+
+    Raises
+    ------
+    TypeError
+        If an argument is not real.
+    ValueError
+        If n is not a whole number from 1 on, or what cannot be negative is negative.
     """
-    return np.asarray(n) + 3
+    return _classes(n) + 1 + 2 * _size(exp_error, "exp_error")
 
 
-def softmax_bound_shifted(n, spread):
+def softmax_bound_shifted(n, spread, exp_error=1.0):
     """First-order bound on the relative error of `softmax_shifted`, in units of u.
 
-    Other parameters: see `softmax_bound_naive`.
+    Other parameters and errors: see `softmax_bound_naive`.
 
-    Source: Blanchard, Higham & Higham 2021: ``n + 2 + 2 (max x - min x)``.
+    Source: Blanchard, Higham & Higham 2021, theorem 4.3, norm-wise: ``n + 2 + 2 (max x - min x)``.
 
     Parameters
     ----------
     spread : float or array
         ``max(x) - min(x)``.
     """
-    return np.asarray(n) + 2 + 2 * np.asarray(spread)
+    return _classes(n) + 2 * _size(exp_error, "exp_error") + 2 * _size(spread, "spread")
 
 
-def softmax_bound_division_free(n, lse, deviation):
-    """First-order bound on the relative error of `softmax_from_logsumexp`, in units of u.
+def softmax_bound_division_free(n, lse, deviation, exp_error=1.0):
+    """First-order bound on the relative error of ``exp(x - lse)``, in units of u.
 
-    Other parameters: see `softmax_bound_naive`.
+    Other parameters and errors: see `softmax_bound_naive`.
 
-    Source: Blanchard, Higham & Higham 2021: ``|lse| + max |x - lse| + n + 2``.
+    Source: Blanchard, Higham & Higham 2021, theorem 3.4, norm-wise, for a log-sum-exp that is not
+    shifted: ``|lse| + max |x - lse| + n + 2``. The shift in `softmax_from_logsumexp` adds at most
+    log(n).
 
     Parameters
     ----------
@@ -175,47 +206,110 @@ def softmax_bound_division_free(n, lse, deviation):
     deviation : float or array
         ``max |x - lse|``.
     """
-    return np.abs(lse) + np.asarray(deviation) + np.asarray(n) + 2
+    rest = _classes(n) + 2 * _size(exp_error, "exp_error")
+    return np.abs(_real(lse, "lse")) + _size(deviation, "deviation") + rest
 
 
-def logsumexp_bound_naive(n, lse):
+def logsumexp_bound_naive(n, lse, exp_error=1.0):
     """First-order bound on the relative error of `logsumexp_naive`, in units of u.
 
-    Other parameters: see `softmax_bound_naive`.
+    Other parameters and errors: see `softmax_bound_naive`.
 
-    Source: Blanchard, Higham & Higham 2021: ``1 + (n + 1) / |lse|``.
+    Source: Blanchard, Higham & Higham 2021: ``1 + (n + 1) / |lse|``. `exp_error` enters once.
 
     Parameters
     ----------
     lse : float or array
-        The log-sum-exp of the logits.
+        The log-sum-exp of the logits; where it is 0, the bound is inf.
     """
-    return 1 + (np.asarray(n) + 1) / np.abs(lse)
+    with np.errstate(divide="ignore"):
+        return 1 + (_classes(n) + _size(exp_error, "exp_error")) / np.abs(_real(lse, "lse"))
 
 
-def logsumexp_bound_shifted(n, lse, minimum):
+def logsumexp_bound_shifted(n, lse, minimum, exp_error=1.0):
     """First-order bound on the relative error of `logsumexp_shifted`, in units of u.
 
-    Other parameters: see `softmax_bound_naive`.
+    Other parameters and errors: see `softmax_bound_naive`.
 
-    Source: Blanchard, Higham & Higham 2021: ``1 + |lse + n - min x| / |lse|``.
+    Source: Blanchard, Higham & Higham 2021, theorem 4.2: ``|lse + n - min x| / |lse|``. Here 1 is
+    added, for the last addition. `exp_error` enters once.
 
     Parameters
     ----------
     lse : float or array
-        The log-sum-exp of the logits.
+        The log-sum-exp of the logits; where it is 0, the bound is inf.
     minimum : float or array
         ``min(x)``.
     """
-    return 1 + np.abs(np.asarray(lse) + n - minimum) / np.abs(lse)
+    lse, more = _real(lse, "lse"), _size(exp_error, "exp_error") - 1
+    with np.errstate(divide="ignore"):
+        return 1 + (np.abs(lse + _classes(n) - _real(minimum, "minimum")) + more) / np.abs(lse)
+
+
+def _format(computed):
+    return format_of(computed) if hasattr(computed, "dtype") else FP64
+
+
+def _numbers(**arguments):
+    """Return the arguments as exact numbers, all of one shape."""
+    numbers = {name: exact_numbers(x, name) for name, x in arguments.items()}
+    try:
+        return np.broadcast_arrays(*numbers.values())
+    except ValueError:
+        shapes = ", ".join(f"{name} has shape {x.shape}" for name, x in numbers.items())
+        raise ValueError(f"the shapes do not broadcast: {shapes}") from None
+
+
+def _real(x, name):
+    return exact_numbers(x, name).astype(np.float64)
+
+
+def _size(x, name):
+    x = _real(x, name)
+    if np.any(x < 0):
+        raise ValueError(f"{name} must not be negative, but holds {np.min(x)}")
+    return x
+
+
+def _classes(n):
+    n = _real(n, "n")
+    if not np.all((n >= 1) & (n == np.floor(n))):
+        raise ValueError("n must be a number of classes: whole, and at least 1")
+    return n
+
+
+def _difference(a, b, unit):
+    """Return ``(a - b) / unit``, from the exact difference where float64 cannot hold a and b."""
+    if a.dtype == b.dtype == np.float64:
+        return (a - b) / unit
+    triples = np.broadcast(*(part.astype(object) for part in (a, b, unit)))
+    return np.array([_quotient(*triple) for triple in triples]).reshape(triples.shape)
+
+
+def _quotient(a, b, unit):
+    if not all(v - v == 0 for v in (a, b, unit)) or unit == 0:
+        return np.nan if a == b else np.inf
+    quotient = (Fraction(a) - Fraction(b)) / Fraction(unit)
+    try:
+        return float(quotient)
+    except OverflowError:
+        return np.inf
 
 
 def _mark_special(error, computed, reference, if_equal=0.0):
     """Set the error where a difference says nothing: equal infinities, and nans."""
-    computed, reference = np.broadcast_arrays(computed, reference)
+    equal = (computed == reference).astype(bool)
+    computed, reference = _special(computed), _special(reference)
     both_nan = np.isnan(computed) & np.isnan(reference)
     one_nan = np.isnan(computed) ^ np.isnan(reference)
     infinite = np.isinf(computed) | np.isinf(reference)
     error = np.where(infinite, np.inf, error)
-    error = np.where(computed == reference, if_equal, np.where(both_nan, 0.0, error))
+    error = np.where(equal, if_equal, np.where(both_nan, 0.0, error))
     return np.where(one_nan, np.nan, error)
+
+
+def _special(numbers):
+    """Return the infinities and nans of exact numbers, and 0 for an int or a Fraction."""
+    if numbers.dtype == np.float64:
+        return numbers
+    return each(lambda v: v if isinstance(v, float) else 0.0, numbers).astype(np.float64)

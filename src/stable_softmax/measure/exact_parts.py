@@ -5,15 +5,13 @@ enough to find an error of one ulp, not to tell 0.5000 from 0.5001. Here each va
 parts: a number of the format, and the rest in units of its last place, between -0.5 and 0.5.
 """
 
-import functools
+import math
 
 import numpy as np
 
-from ..arrays import as_logits, check_labels
-from ..floating_point import FP64, format_of, ulp
-from .exact import ball_arithmetic, log_total, rest_of, shifted_terms
-
-_START_BITS, _MOST_BITS = 128, 1 << 14
+from ..floating_point import ulp_of
+from .balls import Terms, power_of_two, round_ball, with_enough_bits
+from .exact import exact_logits, labels_of
 
 
 def exact_parts(x, labels, dtype=None):
@@ -22,11 +20,11 @@ def exact_parts(x, labels, dtype=None):
     Parameters
     ----------
     x : array_like, shape (rows, n)
-        Finite logits; each is taken as exactly the number it is.
+        Finite logits of any numeric type; each is taken as exactly the number it is.
     labels : array_like of int, shape (rows,)
         Class indices.
     dtype : dtype, Format or str, optional
-        The format of the results; default: that of `x`.
+        The format of the results; default: as in `exp_exact`.
 
     Returns
     -------
@@ -39,20 +37,18 @@ def exact_parts(x, labels, dtype=None):
     Raises
     ------
     TypeError
-        If `x` is not real or the format is not one of this book.
+        See `exp_exact`.
     ValueError
         If `x` is not finite or not of two dimensions, or the labels do not fit.
     ImportError
         If python-flint is not installed.
     """
-    x, _, _ = as_logits(x)
-    fmt = format_of(x if dtype is None else dtype)
-    values = np.asarray(x).astype(np.float64)
-    if values.ndim != 2 or not np.all(np.isfinite(values)):
+    x, _, fmt = exact_logits(x, -1, dtype)
+    rows = x.tolist()
+    if x.ndim != 2 or not all(v - v == 0 for row in rows for v in row):
         raise ValueError("x must hold finite logits in the shape (rows, classes)")
-    labels = np.asarray(check_labels(labels, x)).tolist()
-    samples = zip(values.tolist(), labels, strict=True)
-    n = values.shape[1]
+    labels = labels_of(x, labels, -1).tolist()
+    samples, n = zip(rows, labels, strict=True), x.shape[1]
     parts = np.array([_row(*sample, fmt) for sample in samples]).reshape(-1, 2 * n + 2, 2)
     softmax, log_softmax, lse, others = np.split(parts, (n, 2 * n, 2 * n + 1), axis=1)
     gradient = softmax.copy()
@@ -71,58 +67,26 @@ def exact_parts(x, labels, dtype=None):
 
 def _row(row, label, fmt):
     """Return the parts of softmax, log-softmax, log-sum-exp and 1 - p[label], in this order."""
-    bits = _START_BITS
-    while bits <= _MOST_BITS:
-        with ball_arithmetic().ctx.workprec(bits):
-            parts = _split(_balls(row, label), fmt)
-        if parts is not None:
-            return parts
-        bits *= 2
-    raise ArithmeticError(f"{_MOST_BITS} bits are not enough for row {row} in {fmt}")
 
+    def attempt():
+        terms = Terms(row)
+        one_by_one = [terms.logsumexp(), terms.complement(label)]
+        return _split([*terms.softmax(), *terms.log_softmax(), *one_by_one], fmt)
 
-def _balls(row, label):
-    z, e, top = shifted_terms(row)
-    rest = rest_of(e, top)
-    total, log_sum = 1 + rest, log_total(rest)
-    others = rest if label == top else total - e[label]
-    return [
-        *(v / total for v in e),
-        *(v - log_sum for v in z),
-        ball_arithmetic().arb(row[top]) + log_sum,
-        others / total,
-    ]
+    return with_enough_bits(attempt, row, fmt)
 
 
 def _split(balls, fmt):
     """Return the rounded values and the rest of a list of balls, or None if they are too wide."""
-    head = np.clip([float(ball) for ball in balls], -FP64.largest, FP64.largest)
-    if fmt != FP64:
-        unit = ulp(head, fmt)
-        head = np.rint(head / unit) * unit
-    unit = ulp(head, fmt)
-    rest = np.empty_like(head)
-    values = zip(balls, head.tolist(), (np.frexp(unit)[1] - 1).tolist(), strict=True)
-    for i, (ball, number, exponent) in enumerate(values):
-        left = (ball - number) * _power_of_two(-exponent)
-        rest[i] = float(left)
-        if not float(left.rad()) <= 1e-9:
-            return None
-        if abs(rest[i]) == 0.5 and not left.is_exact():  # on which side of the tie?
-            beyond = left - rest[i]
-            if beyond.contains(0):
+    heads = [round_ball(ball, fmt) for ball in balls]
+    if None in heads:
+        return None
+    last = (np.frexp(ulp_of(np.array(heads), fmt))[1] - 1).tolist()
+    rests = [0.0] * len(heads)
+    for i, (ball, head) in enumerate(zip(balls, heads, strict=True)):
+        if math.isfinite(head):
+            left = (ball - head) * power_of_two(-last[i])
+            if not float(left.rad()) <= 1e-9:
                 return None
-            rest[i] = np.nextafter(rest[i], np.inf if beyond > 0 else -np.inf)
-    wrong = np.abs(rest) > 0.5  # rounded twice, or cut off
-    step = np.copysign(1.0, rest) * wrong
-    with np.errstate(over="ignore"):
-        head, rest = head + step * unit, rest - step
-    too_large = np.abs(head) > fmt.largest
-    infinity = np.inf if fmt.has_infinity else np.nan
-    head = np.where(too_large, np.copysign(infinity, head), head)
-    return np.stack([head, np.where(too_large, 0.0, rest)], axis=-1)
-
-
-@functools.cache
-def _power_of_two(exponent):
-    return ball_arithmetic().arb(2) ** exponent
+            rests[i] = min(max(float(left), -0.5), 0.5)
+    return np.stack([heads, rests], axis=-1)

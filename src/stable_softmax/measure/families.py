@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..floating_point import BF16, FP16, FP32, FP64
+from ..exact_numbers import count
+from ..floating_point import BF16, FP16, FP32, FP64, format_of
 from .exact import logsumexp_exact
 
 
@@ -42,7 +43,8 @@ class InputFamily:
 
         Parameters
         ----------
-        fmt : Format
+        fmt : dtype, Format or str
+            One of `formats`.
         elements : int
             How many logits, about; at least one row.
 
@@ -52,9 +54,20 @@ class InputFamily:
         labels : int array, shape (rows,)
             The largest logit in every other row, where the loss is small, and a random class in
             the others.
+
+        Raises
+        ------
+        TypeError
+            If the format is not one of this book, or `elements` is not an int.
+        ValueError
+            If the family makes no sense in the format, or `elements` is not positive.
         """
+        fmt = format_of(fmt)
+        if fmt not in self.formats:
+            known = ", ".join(map(str, self.formats))
+            raise ValueError(f"{self.name!r} is measured in {known}, not in {fmt}")
         rng = np.random.default_rng(0)
-        rows = max(1, elements // self.n)
+        rows = max(1, count(elements, "elements") // self.n)
         x = self.make(rng, (rows, self.n), fmt).astype(fmt.dtype)
         labels = rng.integers(0, self.n, rows)
         labels[::2] = np.argmax(x[::2].astype(np.float64), axis=-1)
