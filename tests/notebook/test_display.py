@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from stable_softmax import softmax_shifted
+from stable_softmax import FP16, softmax_shifted
 from stable_softmax.notebook import display
 from stable_softmax.notebook.display import (
     COLORS,
@@ -256,3 +256,67 @@ def test_a_progress_bar_yields_its_items_and_ends_without_a_time(capsys):
     assert list(show_progress(["a", "b", "c"], "letters")) == ["a", "b", "c"]
     last = capsys.readouterr().out.strip().rsplit("\r", 1)[-1]
     assert last.endswith("3 of 3 letters") and not re.search(r"\d:\d|s/it|it/s", last)
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"errors": [1.0]}, ValueError, r"must have one shape \(n,\), not \(2,\) and \(1,\)"),
+        ({"x": 1.0, "errors": 1.0}, ValueError, r"must have one shape \(n,\), not \(\)"),
+        ({"errors": [[1.0], [2.0]]}, ValueError, "must have one shape"),
+        ({"errors": None}, TypeError, "the curve must hold real numbers, not"),
+        ({"errors": ["a", "b"]}, TypeError, "the curve must hold real numbers, not"),
+        ({"x": [1j, 2j]}, TypeError, "x must hold real numbers, not"),
+        ({"role": "best"}, ValueError, "there is no role 'best'; use one of 'naive', 'stable'"),
+        ({"unit": "bits"}, ValueError, "there is no unit 'bits'; use one of 'ulp', 'u'"),
+        ({"floor": 0.0}, ValueError, "floor must be positive"),
+        ({"floor": "a"}, TypeError, "floor must hold real numbers"),
+    ],
+)
+def test_a_curve_that_cannot_be_drawn_is_refused(change, error, message):
+    curve = {"x": [0.0, 1.0], "errors": [1.0, 2.0], "label": "a", "role": "naive"}
+    with pytest.raises(error, match=message):
+        plot_error(**curve | change)
+
+
+def test_values_are_checked_as_errors_are():
+    ax = new_axes()
+    with pytest.raises(ValueError, match="must have one shape"):
+        plot_values([0.0, 1.0], [1.0], label="a", role="naive", ax=ax)
+    with pytest.raises(ValueError, match="there is no role 'best'"):
+        plot_values([0.0], [1.0], label="a", role="best", ax=ax)
+
+
+def test_a_curve_without_points_and_axes_without_curves_are_drawn():
+    ax = plot_error([], [], label="none", role="naive")
+    label_lines(ax)
+    label_lines(new_axes())
+    assert not [text for text in ax.texts if text.get_text() == "none"]
+
+
+def test_axes_and_limits_that_do_not_exist_are_refused():
+    with pytest.raises(ValueError, match="there is no width 'huge'; use one of 'normal', 'wide'"):
+        new_axes(width="huge")
+    with pytest.raises(ValueError, match="there is no axis 'z'; use one of 'x', 'y'"):
+        mark_limit(new_axes(), 1.0, "end", axis="z")
+    with pytest.raises(TypeError, match="value must hold real numbers, not"):
+        mark_limit(new_axes(), None, "end")
+
+
+@pytest.mark.parametrize("given", [len, 3, np.exp, "text"], ids=repr)
+def test_what_has_no_source_is_refused(given):
+    with pytest.raises(TypeError, match="has no source in Python that can be read"):
+        show_source(given)
+
+
+def test_a_cell_of_another_kind_is_its_text():
+    table = show_table(["a", "b"], [[1j, FP16], [ml_dtypes.bfloat16(1.5), {}]]).data
+    assert "| 1j | fp16 |" in table and "| 1.5 | {} |" in table
+    assert show_table(("a",), [(1.0,)]).data.splitlines()[0] == "| a |"
+
+
+def test_digits_are_a_positive_number():
+    with pytest.raises(ValueError, match="digits must be positive, not 0"):
+        show_table(["a"], [[1.0]], digits=0)
+    with pytest.raises(TypeError, match="digits must be an int"):
+        show_table(["a"], [[1.0]], digits=None)

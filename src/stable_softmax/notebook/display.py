@@ -15,6 +15,7 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
+from ..exact_numbers import count, exact_numbers, one_number, positive_number
 from ..extras import needs
 
 with needs("book"):
@@ -63,6 +64,9 @@ _ERROR_AXIS = {  # unit: (text at the axis, size below which the axis becomes li
 }
 
 
+_SIZES = {"normal": (6.2, 3.5), "wide": (7.4, 3.5)}
+
+
 class _ErrorTicks(Locator):
     """Zero and at most about eight powers of ten above the floor."""
 
@@ -102,7 +106,7 @@ def new_axes(
     xscale="linear",
 ):
     """Return new axes, or an array of them, in one of the two sizes: "normal" or "wide"."""
-    size = {"normal": (6.2, 3.5), "wide": (7.4, 3.5)}[width]
+    size = _chosen(_SIZES, width, "width")
     height = size[1] if rows == 1 else 2.6 * rows
     _, axes = plt.subplots(rows, cols, figsize=(size[0], height), sharex=sharex, sharey=sharey)
     for ax in np.ravel(axes):
@@ -142,16 +146,24 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
     Returns
     -------
     Axes
+
+    Raises
+    ------
+    TypeError
+        If positions, errors or the floor are not real numbers.
+    ValueError
+        If they have not one shape (n,), the floor is not positive, or there is no such role or
+        unit.
     """
-    x = np.asarray(x, dtype=float)
-    errors = np.abs(np.asarray(errors, dtype=float))
-    text, default_floor = _ERROR_AXIS[unit]
+    x, errors = _curve(x, errors)
+    errors, text = np.abs(errors), _chosen(_ERROR_AXIS, unit, "unit")[0]
+    floor = _ERROR_AXIS[unit][1] if floor is None else positive_number(floor, "floor")
     ax = new_axes(xlabel, text) if ax is None else ax
     shared = len(ax.get_shared_y_axes().get_siblings(ax)) > 1
     if not ax.get_ylabel() and (ax.get_subplotspec().is_first_col() or not shared):
         ax.set_ylabel(text)
     if ax.get_yscale() != "symlog":
-        ax.set_yscale("symlog", linthresh=floor or default_floor, linscale=0.5)
+        ax.set_yscale("symlog", linthresh=floor, linscale=0.5)
         ax.yaxis.set_major_locator(_ErrorTicks())
         ax.axhline(0, color=COLORS["roundoff"], linewidth=0.8)
     _draw(ax, x, errors, label, role, line)
@@ -163,7 +175,7 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
 def plot_values(x, y, *, label, role, ax):
     """Draw the values of a function; those that are inf or nan become crosses above the axes.
 
-    Other parameters: see `plot_error`.
+    Other parameters and errors: see `plot_error`.
 
     Parameters
     ----------
@@ -176,12 +188,26 @@ def plot_values(x, y, *, label, role, ax):
     -------
     Axes
     """
-    _draw(ax, np.asarray(x, dtype=float), np.asarray(y, dtype=float), label, role, line=True)
+    _draw(ax, *_curve(x, y), label, role, line=True)
     return ax
 
 
+def _curve(x, y):
+    x, y = (exact_numbers(v, name).astype(float) for v, name in ((x, "x"), (y, "the curve")))
+    if x.ndim != 1 or x.shape != y.shape:
+        raise ValueError(f"x and the curve must have one shape (n,), not {x.shape} and {y.shape}")
+    return x, y
+
+
+def _chosen(table, key, name):
+    if key not in table:
+        known = ", ".join(map(repr, table))
+        raise ValueError(f"there is no {name} {key!r}; use one of {known}")
+    return table[key]
+
+
 def _draw(ax, x, y, label, role, line):
-    style = ROLE[role] | ({} if line else {"linestyle": "none"})
+    style = _chosen(ROLE, role, "role") | ({} if line else {"linestyle": "none"})
     style["markevery"] = 1 if x.size <= 25 or not line else 0.1
     finite = np.isfinite(y)
     ax.plot(x, np.where(finite, y, np.nan), label=label, **style)
@@ -201,9 +227,11 @@ def _draw(ax, x, y, label, role, line):
 def mark_limit(ax, value, text, *, axis="x", at=0.97):
     """Mark a limit, such as the end of a format, with a gray line and a text beside it.
 
-    `at` is where along the line the text ends, from 0 to 1.
+    `at` is where along the line the text ends, from 0 to 1. TypeError: if `value` is not a real
+    number. ValueError: if `axis` is neither "x" nor "y", or `value` is more than one number.
     """
-    (ax.axvline if axis == "x" else ax.axhline)(value, **ROLE["roundoff"])
+    draw = _chosen({"x": ax.axvline, "y": ax.axhline}, axis, "axis")
+    draw(one_number(value, "value"), **ROLE["roundoff"])
     look = {"textcoords": "offset points", "size": 9, "color": "0.3", "annotation_clip": False}
     if axis == "x":
         look |= {"xycoords": ax.get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "top"}
@@ -252,10 +280,16 @@ def label_lines(ax):
 
 
 def show_source(*functions, docstring=False):
-    """Return the real source of functions as a Markdown code block, without their docstrings."""
+    """Return the real source of functions as a Markdown code block, without their docstrings.
+
+    TypeError: if what is given has no source in Python that can be read, as a builtin.
+    """
     sources = []
     for function in functions:
-        source = textwrap.dedent(inspect.getsource(function))
+        try:
+            source = textwrap.dedent(inspect.getsource(function))
+        except (TypeError, OSError):
+            raise TypeError(f"{function!r} has no source in Python that can be read") from None
         body = ast.parse(source).body[0].body
         if not docstring and inspect.getdoc(function) and len(body) > 1:
             lines = source.splitlines()
@@ -267,9 +301,11 @@ def show_source(*functions, docstring=False):
 def show_table(headers, rows, *, digits=3):
     """Return a table as Markdown; numbers get `digits` significant digits, inf and nan included.
 
-    None, for what does not exist, becomes a dash.
+    None, for what does not exist, becomes a dash; what is neither number, text, tuple nor array,
+    its text. ValueError: if a row has more or fewer cells than there are headers, or `digits` is
+    not positive.
     """
-    rows = [list(row) for row in rows]
+    headers, rows, digits = list(headers), [list(row) for row in rows], count(digits, "digits")
     if any(len(row) != len(headers) for row in rows):
         raise ValueError(f"every row must have {len(headers)} cells, one for each header")
     texts = [[_cell(value, digits) for value in row] for row in rows]
@@ -308,4 +344,7 @@ def _cell(value, digits):
         return "[" + ", ".join(_cell(part, digits) for part in value) + "]"
     if isinstance(value, int | np.integer):
         return str(value)
-    return f"{float(value):.{digits}g}"
+    try:
+        return f"{float(value):.{digits}g}"
+    except (TypeError, ValueError):
+        return str(value)
