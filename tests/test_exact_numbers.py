@@ -208,10 +208,16 @@ def test_one_number_and_a_count_are_what_they_say():
     for wrong in (0, -1.0, np.nan, np.inf):
         with pytest.raises(ValueError, match="a must be positive and finite, not"):
             positive_number(wrong, "a")
-    for wrong in (1.0, True, "1", None):
+    for wrong in (1.5, True, "1", None):
         with pytest.raises(TypeError, match="a must be an int, not"):
             count(wrong, "a")
     with pytest.raises(ValueError, match="a must be positive, not 0"):
         count(0, "a")
     with pytest.raises(ValueError, match="a must be at least 2, not 1"):
         count(1, "a", 2)
+
+
+def test_a_whole_number_of_type_float_counts_as_an_int():
+    assert count(np.ceil(2.5), "n", 0) == 3 and isinstance(count(3.0, "n", 0), int)
+    with pytest.raises(TypeError, match=r"n must be an int, not 2\.5"):
+        count(2.5, "n", 0)

@@ -80,9 +80,10 @@ def positive_number(x, name):
 
 def count(x, name, least=1):
     """Return an int; TypeError if `x` is none, ValueError if it is below `least`."""
-    if isinstance(x, bool | np.bool_) or not hasattr(x, "__index__"):
+    whole = isinstance(x, float) and x.is_integer()  # as np.ceil returns it
+    if isinstance(x, bool | np.bool_) or not (whole or hasattr(x, "__index__")):
         raise TypeError(f"{name} must be an int, not {x!r}")
-    number = operator.index(x)
+    number = int(x) if whole else operator.index(x)
     if number < least:
         bound = "positive" if least == 1 else f"at least {least}"
         raise ValueError(f"{name} must be {bound}, not {x}")
