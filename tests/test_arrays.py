@@ -266,6 +266,18 @@ def test_integers_of_pytorch_are_labels_beside_arrays_of_both_libraries(dtype):
         assert got.device == x.device if isinstance(x, torch.Tensor) else True
 
 
+def test_labels_and_targets_may_be_of_another_library_than_the_logits():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    jax = pytest.importorskip("jax", reason="JAX is not installed here")
+    arrays = [f([[0.0, 1.0], [2.0, 3.0]]) for f in (np.array, torch.tensor, jax.numpy.array)]
+    labels = [f([0, 1]) for f in (np.array, torch.tensor, jax.numpy.array)]
+    for x in arrays:
+        for y in labels:
+            np.testing.assert_array_equal(take_label(x, check_labels(y, x)), [0, 3])
+        for targets in (*arrays, torch.ones((2, 2), dtype=torch.bfloat16, requires_grad=True)):
+            assert as_targets(targets, x).dtype == x.dtype
+
+
 @pytest.mark.parametrize(
     ("label", "dtype"),
     [(2**64 - 100, "uint64"), (2**63, "uint64"), (200, "uint8"), (-100, "int16"), (7, "int64")],
@@ -374,7 +386,7 @@ def test_float64_arrays_are_not_copied():
     assert as_float64_array(x.astype(np.float16), xp).dtype == np.float64
 
 
-def test_an_unreadable_label_that_does_not_exist_makes_its_sample_nan():
+def test_an_unreadable_label_that_does_not_exist_makes_its_logits_infinite():
     jax = pytest.importorskip("jax", reason="JAX is not installed here")
     x = jax.numpy.zeros((4, 3))
 
@@ -382,7 +394,7 @@ def test_an_unreadable_label_that_does_not_exist_makes_its_sample_nan():
         return as_samples(x, labels, ignore_label=-100)[:2]
 
     got, labels = jax.jit(samples)(jax.numpy.asarray([2, 3, -1, -100]))
-    np.testing.assert_array_equal(np.isnan(got).all(axis=1), [False, True, True, False])
+    np.testing.assert_array_equal(np.isinf(got).all(axis=1), [False, True, True, False])
     np.testing.assert_array_equal(labels, [2, 0, 0, -100])
     with pytest.raises(ValueError, match="but hold 3"):
         samples(jax.numpy.asarray([2, 3, -1, -100]))

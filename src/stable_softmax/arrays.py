@@ -120,7 +120,8 @@ def check_labels(labels, x, axis=-1):
 def as_samples(x, labels, axis=-1, ignore_label=None):
     """Check logits, class indices and class axis together.
 
-    A label out of range that cannot be read yet (see `check_labels`) makes its sample nan.
+    A label out of range that cannot be read yet (see `check_labels`) makes all logits of its sample
+    inf, and so its loss and its gradient nan.
 
     Parameters
     ----------
@@ -150,7 +151,8 @@ def as_samples(x, labels, axis=-1, ignore_label=None):
     labels, checked = _check_labels(labels, x, axis, ignore_label)
     if not checked:
         right = _right(labels, x.shape[axis], ignore_label)
-        x = xp.where(xp.expand_dims(right, axis=axis), x, xp.full_like(x, math.nan))
+        # inf - inf is nan, too; a constant nan is lost where XLA fuses it with exp
+        x = xp.where(xp.expand_dims(right, axis=axis), x, xp.full_like(x, math.inf))
         labels = xp.where(right, labels, xp.zeros_like(labels))
     return x, labels, axis
 
@@ -224,7 +226,7 @@ def as_number(value, name, low=-math.inf):
     """
     try:
         number = None if type(value) in (str, bytes) else float(value)
-    except (TypeError, ValueError, RuntimeError):
+    except (TypeError, ValueError, RuntimeError, OverflowError):
         number = None
     if number is None:
         raise TypeError(f"{name} must be a real number, not {value!r}")
@@ -510,7 +512,7 @@ def _check_labels(labels, x, axis, ignored):
         wrong = int(as_numpy(labels)[~as_numpy(right)][0])
         wrong += 2 ** (8 * labels.dtype.itemsize) if wrong < 0 and _is_unsigned(dtype) else 0
         raise ValueError(f"labels must lie in 0 .. {n - 1} for {n} classes, but hold {wrong}")
-    return _beside(labels, x), known
+    return _as_int64(_beside(labels, x)), known
 
 
 def _as_int64(labels):
@@ -558,7 +560,7 @@ def _beside(values, x):
         apart = is_torch_array(x) and values.device != x.device
         return to_device(values, x.device) if apart else values
     # a copy, because PyTorch takes neither negative strides nor what it must not write to
-    values = np.array(as_numpy(values), order="C")
+    values = np.array(as_numpy(values, wide=_kind(values) == "real"), order="C")
     if values.dtype.name in _ML_DTYPES and xp is not _NUMPY:
         values = values.astype(np.float32)
     return xp.asarray(values, device=device(x))
