@@ -14,7 +14,13 @@ from stable_softmax import (
     softmax_exact,
     ulp,
 )
-from stable_softmax.exact_numbers import count, exact_numbers, one_number, positive_number
+from stable_softmax.exact_numbers import (
+    count,
+    exact_numbers,
+    float_numbers,
+    one_number,
+    positive_number,
+)
 from stable_softmax.measure.exact_parts import exact_parts
 
 BIG = 2**53
@@ -215,3 +221,16 @@ def test_one_number_and_a_count_are_what_they_say():
         count(0, "a")
     with pytest.raises(ValueError, match="a must be at least 2, not 1"):
         count(1, "a", 2)
+
+
+def test_a_number_beyond_float64_has_no_place_in_it():
+    np.testing.assert_array_equal(float_numbers([2**53 + 1, 0.5]), [2**53, 0.5])
+    with pytest.raises(ValueError, match="a holds a number beyond the range of float64"):
+        float_numbers([10**400], "a")
+
+
+def test_tensors_whose_numbers_cannot_be_read_are_refused():
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.ones(2, device="meta"), torch.ones(2).to_sparse()):
+        with pytest.raises(ValueError, match="sparse, quantized or without data cannot be read"):
+            softmax_exact(tensor)

@@ -7,7 +7,7 @@ because libraries do not say in which order they add.
 import numpy as np
 
 from ..arrays import as_logits
-from ..exact_numbers import count, exact_numbers, one_number
+from ..exact_numbers import count, float_numbers, one_number
 from .exact import exact_logits, logsumexp_exact, softmax_exact
 
 
@@ -170,7 +170,7 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
     Derived in the chapter ``rounding_error``. The bound of Blanchard, Higham & Higham 2021 has
     ``2 max |x - m|`` in the place of the last two terms, and n + 2 in that of the others.
     """
-    x, p = (exact_numbers(v, name).astype(np.float64) for v, name in ((x, "x"), (p, "p")))
+    x, p = (float_numbers(v, name) for v, name in ((x, "x"), (p, "p")))
     alpha, additions = one_number(exp_error, "exp_error"), count(additions, "additions", 0)
     if x.shape != p.shape or 0 in x.shape[-1:] or not alpha >= 0:
         raise ValueError(
@@ -186,4 +186,4 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
 def _weights(x, axis):
     """Return exact probabilities, the sizes of the logits and the axes."""
     x, axes, fmt = exact_logits(x, axis, "fp64")
-    return softmax_exact(x, axes, fmt), np.abs(x).astype(np.float64), axes
+    return softmax_exact(x, axes, fmt), np.abs(float_numbers(x)), axes
