@@ -14,7 +14,13 @@ from stable_softmax import (
     softmax_exact,
     ulp,
 )
-from stable_softmax.exact_numbers import count, exact_numbers, one_number, positive_number
+from stable_softmax.exact_numbers import (
+    count,
+    exact_numbers,
+    float_numbers,
+    one_number,
+    positive_number,
+)
 from stable_softmax.measure.exact_parts import exact_parts
 
 BIG = 2**53
@@ -221,3 +227,16 @@ def test_a_whole_number_of_type_float_counts_as_an_int():
     assert count(np.ceil(2.5), "n", 0) == 3 and isinstance(count(3.0, "n", 0), int)
     with pytest.raises(TypeError, match=r"n must be an int, not 2\.5"):
         count(2.5, "n", 0)
+
+
+def test_a_number_beyond_float64_has_no_place_in_it():
+    np.testing.assert_array_equal(float_numbers([2**53 + 1, 0.5]), [2**53, 0.5])
+    with pytest.raises(ValueError, match="a holds a number beyond the range of float64"):
+        float_numbers([10**400], "a")
+
+
+def test_tensors_whose_numbers_cannot_be_read_are_refused():
+    torch = pytest.importorskip("torch")
+    for tensor in (torch.ones(2, device="meta"), torch.ones(2).to_sparse()):
+        with pytest.raises(ValueError, match="sparse, quantized or without data cannot be read"):
+            softmax_exact(tensor)

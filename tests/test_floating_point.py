@@ -22,6 +22,7 @@ from stable_softmax import (
     ulp,
     ulp_error,
 )
+from stable_softmax.floating_point import round_integer
 from tests.cases import ALL_FORMATS, INF, NAN
 
 SHORT = [FP16, BF16, E5M2, E4M3]
@@ -177,3 +178,46 @@ def test_only_formats_that_store_arrays_can_be_rounded_to():
         round_to(1.0, "tf32")
     with pytest.raises(TypeError, match="use one of"):
         round_to(1.0, "int32")
+
+
+def test_in_e4m3_nan_is_the_choice_of_ml_dtypes_and_pytorch_saturates():
+    # expert review, W1: the format leaves open what a result becomes that is too large
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    too_large = [465.0, INF, -INF]
+    assert np.isnan(round_to(too_large, E4M3).astype(float)).all()
+    saturated = torch.tensor(too_large).to(torch.float8_e4m3fn).float()
+    np.testing.assert_array_equal(saturated, [448, 448, -448])
+
+
+@pytest.mark.parametrize("function", [ulp, lambda x: round_to(x, "fp32")])
+def test_a_function_of_formats_takes_tensors_and_leaves_them(function):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    for name in ("bfloat16", "float8_e5m2", "float8_e4m3fn", "float16"):
+        x = torch.tensor([1.0, 3.0]).to(getattr(torch, name))
+        np.testing.assert_array_equal(
+            function(x), function(x.float().numpy().astype(format_of(x).dtype))
+        )
+        assert x.float().tolist() == [1, 3]
+
+
+@pytest.mark.parametrize("name", ["float8_e4m3b11fnuz", "float8_e5m2fnuz", "float8_e3m4", "int4"])
+def test_a_type_that_is_no_format_of_the_book_needs_one_named(name):
+    x = np.array([1, 1], getattr(ml_dtypes, name))
+    with pytest.raises(TypeError, match=f"{name}.* is not a floating-point format of this book"):
+        ulp(x)
+    with pytest.raises(TypeError, match="is not a floating-point format of this book"):
+        round_to(1.0, x.dtype)
+    np.testing.assert_array_equal(ulp(x, "fp32"), 2.0**-23)
+
+
+def test_a_number_between_two_formats_is_rounded_by_either_path_alike():
+    rng = np.random.default_rng(0)
+    for fmt in ALL_FORMATS:
+        x = rng.normal(size=300) * 2.0 ** rng.integers(-20, 20, 300)
+        want = [round_integer(*_parts(v), fmt) for v in x.tolist()]
+        np.testing.assert_array_equal(round_to(x, fmt).astype(float), want)
+
+
+def _parts(number):
+    numerator, denominator = number.as_integer_ratio()
+    return numerator, 1 - denominator.bit_length()

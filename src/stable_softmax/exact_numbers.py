@@ -34,7 +34,7 @@ def exact_numbers(x, name="x"):
     TypeError
         If `x` does not consist of real numbers, or hides some behind a mask.
     ValueError
-        If a list is ragged.
+        If a list is ragged, or a tensor is sparse, quantized or without data.
     """
     array = _numpy_array(x, name)
     kind = kind_of(array.dtype)
@@ -51,6 +51,17 @@ def exact_numbers(x, name="x"):
     return exact.astype(np.float64) if all(map(_fits_float64, exact.flat)) else exact
 
 
+def float_numbers(x, name="x"):
+    """Return the numbers of an array in float64, rounded once.
+
+    Errors: see `exact_numbers`; ValueError also for an integer or a longdouble beyond float64.
+    """
+    try:
+        return np.asarray(exact_numbers(x, name)).astype(np.float64)
+    except OverflowError:
+        raise ValueError(f"{name} holds a number beyond the range of float64") from None
+
+
 def one_number(x, name):
     """Return one real number as a float.
 
@@ -61,10 +72,10 @@ def one_number(x, name):
     ValueError
         If it is more than one number, or none.
     """
-    numbers = exact_numbers(x, name)
+    numbers = float_numbers(x, name)
     if numbers.size != 1:
         raise ValueError(f"{name} must be one number, not an array of shape {numbers.shape}")
-    return float(numbers.item())
+    return numbers.item()
 
 
 def positive_number(x, name):
@@ -101,15 +112,20 @@ def each(function, array):
 def _numpy_array(x, name):
     if _hides_entries(x):
         raise TypeError(f"{name} hides entries behind a mask: give an array of those that count")
-    if hasattr(x, "detach"):
-        x = x.detach().cpu()
-        x = x.double() if x.dtype.is_floating_point else x  # NumPy lacks some of their formats
     try:
-        return np.asarray(x)
+        return np.asarray(_from_torch(x) if hasattr(x, "detach") else x)
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from None
+
+
+def _from_torch(tensor):
+    tensor = tensor.detach()
+    if tensor.is_meta or tensor.is_quantized or "strided" not in str(tensor.layout):
+        raise ValueError("a tensor that is sparse, quantized or without data cannot be read here")
+    tensor = tensor.cpu()
+    return tensor.double() if tensor.dtype.is_floating_point else tensor  # NumPy lacks some types
 
 
 def _hides_entries(x):

@@ -162,8 +162,9 @@ def test_arguments_of_the_losses_are_checked_and_not_changed():
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"steps": "logits"}, ValueError, "there is no step 'logits'; steps is a collection"),
+        ({"steps": "logits"}, ValueError, "there is no step 'logits'; give a list"),
         ({"steps": [None]}, ValueError, "there is no step"),
+        ({"steps": 3}, ValueError, "there is no step 3; give a list"),
         ({"fmt": "tf32"}, TypeError, "tf32 exists only inside"),
         ({"fmt": "fp7", "steps": ()}, TypeError, "use one of fp64"),
         ({"hidden": np.ones(16)}, ValueError, r"hidden of shape \(16,\) and weights of shape"),

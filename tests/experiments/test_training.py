@@ -279,3 +279,9 @@ def test_the_split_of_the_digits_checks_its_arguments():
         load_digits_split(scale="a")
     with pytest.raises(TypeError, match=r"seed must be an int, not 0\.5"):
         load_digits_split(seed=0.5)
+
+
+@pytest.mark.parametrize("wrong", [None, [1.0], "ab"])
+def test_tensors_come_with_their_names(wrong):
+    with pytest.raises(TypeError, match="named_tensors must be a dictionary, or pairs"):
+        first_nonfinite(wrong)

@@ -221,3 +221,12 @@ def test_arguments_of_the_counted_bound_are_checked(change, error, message):
 def test_the_counted_bound_of_special_rows_and_of_one_class():
     assert softmax_bound_counted(5.0, 1.0, 0) == 3
     assert np.isnan(softmax_bound_counted([np.inf, 0.0], [np.nan, np.nan], 1)).all()
+
+
+def test_condition_numbers_of_large_integers_are_those_of_the_integers():
+    x = np.array([2**53 + 1, 2**53])
+    p, size = softmax_exact([1, 0]), 2.0**53
+    np.testing.assert_allclose(condition_number_softmax(x), 2 * p[::-1] * size, rtol=1e-15)
+    assert condition_number_logsumexp(x) == pytest.approx(1, rel=1e-15)
+    with pytest.raises(TypeError, match="x hides entries behind a mask"):
+        condition_number_softmax(np.ma.array([1.0, 2.0], mask=[0, 1]))

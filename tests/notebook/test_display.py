@@ -320,3 +320,7 @@ def test_digits_are_a_positive_number():
         show_table(["a"], [[1.0]], digits=0)
     with pytest.raises(TypeError, match="digits must be an int"):
         show_table(["a"], [[1.0]], digits=None)
+
+
+def test_the_source_of_a_lambda_is_its_line():
+    assert "lambda v: v + 1" in show_source(lambda v: v + 1).data

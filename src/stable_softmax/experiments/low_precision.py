@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..arrays import check_labels, take_label
-from ..exact_numbers import exact_numbers, positive_number
+from ..exact_numbers import exact_numbers, float_numbers, positive_number
 from ..floating_point import format_of_arrays, round_to, ulp
 
 #: The steps of a loss, from the last layer to the mean over the batch, in their order.
@@ -34,7 +34,7 @@ def odds_change(x, fmt):
     TypeError
         If `x` is not real, or the format is not one of this book, or stores no arrays.
     """
-    x = exact_numbers(x).astype(np.float64)
+    x = float_numbers(x)
     stored = round_to(x, fmt)
     change = np.expm1(ulp(x, fmt) / 2)
     return np.where(np.isfinite(stored) | np.isnan(x), change, np.inf)
@@ -69,7 +69,7 @@ def gradient_in_format(gradient, fmt, scale=1.0):
         If `scale` is not one positive, finite number.
     """
     scale = positive_number(scale, "scale")
-    scaled = round_to(exact_numbers(gradient, "gradient").astype(np.float64) * scale, fmt)
+    scaled = round_to(float_numbers(gradient, "gradient") * scale, fmt)
     return scaled.astype(np.float32) / np.float32(scale)
 
 
@@ -104,10 +104,9 @@ def losses_in_format(hidden, weights, labels, fmt, steps=STEPS):
     ValueError
         If `steps` holds an unknown name, or the shapes or the labels do not fit.
     """
-    fmt, unknown = format_of_arrays(fmt), set(steps) - set(STEPS)
-    if unknown or isinstance(steps, str):
-        wrong = repr(steps) if isinstance(steps, str) else sorted(map(str, unknown))
-        raise ValueError(f"there is no step {wrong}; steps is a collection of names from {STEPS}")
+    fmt, given = format_of_arrays(fmt), isinstance(steps, list | tuple | set | frozenset)
+    if not given or not all(step in STEPS for step in steps):
+        raise ValueError(f"there is no step {steps!r}; give a list of names from {STEPS}")
     format_at = {step: fmt if step in steps else "fp64" for step in STEPS}
     h = _rounded(exact_numbers(hidden, "hidden"), format_at["operands"])
     w = _rounded(exact_numbers(weights, "weights"), format_at["operands"])

@@ -111,8 +111,17 @@ def first_nonfinite(named_tensors):
     (str, str) or None
         The name, and ``"nan"`` if the tensor holds any, otherwise ``"inf"``. None if no tensor
         holds either, as an empty one.
+
+    Raises
+    ------
+    TypeError
+        If a name or an array is missing.
     """
-    for name, tensor in dict(named_tensors).items():
+    try:
+        named_tensors = dict(named_tensors)
+    except (TypeError, ValueError):
+        raise TypeError("named_tensors must be a dictionary, or pairs of name and array") from None
+    for name, tensor in named_tensors.items():
         xp = array_namespace(tensor)
         if not xp.all(xp.isfinite(tensor)):
             return name, "nan" if xp.any(xp.isnan(tensor)) else "inf"

@@ -6,9 +6,9 @@ because libraries do not say in which order they add.
 
 import numpy as np
 
-from ..arrays import as_float64, as_logits
-from ..exact_numbers import count, exact_numbers, one_number
-from .exact import logsumexp_exact, softmax_exact
+from ..arrays import as_logits
+from ..exact_numbers import count, float_numbers, one_number
+from .exact import exact_logits, logsumexp_exact, softmax_exact
 
 
 def condition_number_logsumexp(x, axis=-1):
@@ -17,12 +17,13 @@ def condition_number_logsumexp(x, axis=-1):
     Returns: ``sum(p |x|) / |lse(x)|``, `x` without the class axes; large where the log-sum-exp is
     close to 0. nan in a row with a logit that is infinite or nan.
 
-    Other parameters and errors: see `softmax_shifted`.
+    Other parameters: see `softmax_shifted`. Errors: see `softmax_exact`.
 
     Parameters
     ----------
     x : array_like, any shape
-        Logits. Each may change by its own relative amount, of one size for all.
+        Logits, as of `softmax_exact`. Each may change by its own relative amount, of one size for
+        all.
 
     Notes
     -----
@@ -41,7 +42,7 @@ def condition_number_softmax(x, axis=-1):
     Returns: the sum of ``p_j (|x_i| + |x_j|)`` over the other classes j; at most ``2 max |x|``,
     and 0 for one class. nan in a row with a logit that is infinite or nan.
 
-    Parameters: see `condition_number_logsumexp`. Errors: see `softmax_shifted`.
+    Parameters and errors: see `condition_number_logsumexp`.
 
     Notes
     -----
@@ -169,7 +170,7 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
     Derived in the chapter ``rounding_error``. The bound of Blanchard, Higham & Higham 2021 has
     ``2 max |x - m|`` in the place of the last two terms, and n + 2 in that of the others.
     """
-    x, p = (exact_numbers(v, name).astype(np.float64) for v, name in ((x, "x"), (p, "p")))
+    x, p = (float_numbers(v, name) for v, name in ((x, "x"), (p, "p")))
     alpha, additions = one_number(exp_error, "exp_error"), count(additions, "additions", 0)
     if x.shape != p.shape or 0 in x.shape[-1:] or not alpha >= 0:
         raise ValueError(
@@ -184,5 +185,5 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
 
 def _weights(x, axis):
     """Return exact probabilities, the sizes of the logits and the axes."""
-    x, axes, _ = as_logits(x, axis)
-    return softmax_exact(x, axes, dtype="fp64"), np.abs(as_float64(x)), axes
+    x, axes, fmt = exact_logits(x, axis, "fp64")
+    return softmax_exact(x, axes, fmt), np.abs(float_numbers(x)), axes

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..exact_numbers import each, exact_numbers, one_number, positive_number
+from ..exact_numbers import each, exact_numbers, float_numbers, one_number, positive_number
 from ..floating_point import FP64, format_of, ulp_of
 
 
@@ -51,6 +51,7 @@ def ulp_error(computed, reference, dtype=None, remainder=0.0):
     computed, reference, remainder = _numbers(
         computed=computed, reference=reference, remainder=remainder
     )
+    remainder = float_numbers(remainder, "remainder")
     with np.errstate(invalid="ignore", over="ignore"):
         units = _difference(computed, reference, ulp_of(reference, fmt))
         error = np.abs(units - remainder)
@@ -135,7 +136,7 @@ def central_difference(f, x, step):
         If `step` is not positive and finite, or `f` returns more than one number.
     """
     h = positive_number(step, "step")
-    x = exact_numbers(x).astype(np.float64)
+    x = float_numbers(x)
     gradient = np.empty_like(x)
     for index in np.ndindex(x.shape):
         side = np.zeros_like(x)
@@ -261,7 +262,7 @@ def _numbers(**arguments):
 
 
 def _real(x, name):
-    return exact_numbers(x, name).astype(np.float64)
+    return float_numbers(x, name)
 
 
 def _size(x, name):

@@ -15,7 +15,7 @@ from importlib.resources import as_file, files
 
 import numpy as np
 
-from ..exact_numbers import count, exact_numbers, one_number, positive_number
+from ..exact_numbers import count, float_numbers, one_number, positive_number
 from ..extras import needs
 
 with needs("book"):
@@ -193,7 +193,7 @@ def plot_values(x, y, *, label, role, ax):
 
 
 def _curve(x, y):
-    x, y = (exact_numbers(v, name).astype(float) for v, name in ((x, "x"), (y, "the curve")))
+    x, y = (float_numbers(v, name) for v, name in ((x, "x"), (y, "the curve")))
     if x.ndim != 1 or x.shape != y.shape:
         raise ValueError(f"x and the curve must have one shape (n,), not {x.shape} and {y.shape}")
     return x, y
@@ -290,8 +290,9 @@ def show_source(*functions, docstring=False):
             source = textwrap.dedent(inspect.getsource(function))
         except (TypeError, OSError):
             raise TypeError(f"{function!r} has no source in Python that can be read") from None
-        body = ast.parse(source).body[0].body
-        if not docstring and inspect.getdoc(function) and len(body) > 1:
+        has_docstring = not docstring and inspect.getdoc(function)
+        body = ast.parse(source).body[0].body if has_docstring else []
+        if len(body) > 1:
             lines = source.splitlines()
             source = "\n".join(lines[: body[0].lineno - 1] + lines[body[0].end_lineno :])
         sources.append(source.strip())
