@@ -46,7 +46,7 @@ test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check
 	mkdir -p _build && $(BIN)/python -m pytest --basetemp=_build/pytest $(WORKERS)
 
 # One worker for each core, four at most: each may hold PyTorch and MXNet. Files stay together.
-WORKERS = -n logical --maxprocesses=4 --dist=loadgroup --no-loadscope-reorder
+WORKERS = -n logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
 	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest

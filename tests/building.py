@@ -1,10 +1,11 @@
 """Build a book as `make book` does, for the tests that look at what comes of it."""
 
-import functools
+import json
 import os
 import re
 import subprocess
 import sys
+import time
 
 from tests.pages import ROOT
 
@@ -27,7 +28,24 @@ def build(folder, **environment):
     return done.returncode, done.stdout + done.stderr
 
 
-@functools.cache
-def build_site():
-    """Build the site itself, in its own folder, so with its cache; once in a test run."""
-    return build(ROOT)
+def build_site(folder):
+    """Build the site itself, in its own folder, so with its cache: once in a test run.
+
+    The worker of pytest-xdist that comes first builds, and leaves its result for the others.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        One that the workers share, new in each run.
+    """
+    result = folder / "site.json"
+    try:
+        (folder / "site").mkdir()
+    except FileExistsError:
+        end = time.monotonic() + 1200
+        while not result.exists() and time.monotonic() < end:
+            time.sleep(0.1)
+    else:
+        (folder / "site" / "result").write_text(json.dumps(build(ROOT)), encoding="utf-8")
+        (folder / "site" / "result").replace(result)  # whole, or not there
+    return json.loads(result.read_text(encoding="utf-8"))

@@ -19,10 +19,8 @@ import yaml
 from bs4 import BeautifulSoup
 
 from book_tools import student_edition
-from tests.building import FLAGS, SITE, build_site
+from tests.building import FLAGS, SITE
 from tests.pages import PAGES, ROOT, TOC
-
-pytestmark = pytest.mark.xdist_group("in _build")
 
 STUDENT = ROOT / "_build" / "student"
 STUDENT_SITE = STUDENT / "_build" / "html"
@@ -53,9 +51,9 @@ def make(target):
 
 
 @pytest.fixture(scope="module")
-def complete():
+def complete(site_build):
     """The folder of the complete edition."""
-    code, log = build_site()
+    code, log = site_build
     assert code == 0, log[-3000:]
     return SITE.parent
 

@@ -7,10 +7,8 @@ import jupytext
 import nbformat
 import pytest
 
-from tests.building import SITE, build, build_site
+from tests.building import SITE, build
 from tests.pages import PAGES, ROOT
-
-pytestmark = pytest.mark.xdist_group("in _build")
 
 # A tiny book
 
@@ -104,9 +102,9 @@ def test_a_build_that_failed_fails_again_until_the_fault_is_mended(tiny_book):
 
 
 @pytest.fixture(scope="module")
-def site():
+def site(site_build):
     """The site, built as `make book` builds it, in the same folder."""
-    code, log = build_site()
+    code, log = site_build
     problems = [line for line in log.splitlines() if re.search(r"WARNING|ERROR|Error", line)]
     return code, problems or log.splitlines()[-20:]
 
