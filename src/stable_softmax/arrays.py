@@ -19,6 +19,7 @@ from array_api_compat import (
     to_device,
 )
 
+from .exact_numbers import is_compiled, no_values
 from .floating_point import BF16, E4M3, E5M2
 
 _NUMPY = array_namespace(np.zeros(0))
@@ -320,17 +321,14 @@ def as_numpy(x, wide=False):
         If there are no values: the array is traced, or has no data.
     """
     try:
-        if _is_compiled(namespace(x)):
+        if is_compiled(namespace(x)):
             raise TypeError
         if hasattr(x, "detach"):
             x = x.detach().cpu()
             x = (x.double() if wide else x).numpy()
         return np.asarray(x)
     except (TypeError, RuntimeError):
-        raise TypeError(
-            f"this {type(x).__name__} has no values to be read here, because it is traced or "
-            "without data: give a NumPy array"
-        ) from None
+        raise no_values(x) from None
 
 
 def to_rows(x, axes):
@@ -539,18 +537,12 @@ def _truth(condition):
     if type(condition) is np.ndarray:
         return bool(condition.all())
     xp = namespace(condition)
-    if is_dask_array(condition) or _is_compiled(xp):
+    if is_dask_array(condition) or is_compiled(xp):
         return None
     try:
         return bool(xp.all(condition))
     except (TypeError, RuntimeError):  # traced by JAX; under PyTorch's vmap, or on its meta device
         return None
-
-
-def _is_compiled(xp):
-    """Tell whether torch.compile is reading this."""
-    compiler = getattr(xp, "compiler", None)
-    return compiler is not None and compiler.is_compiling()
 
 
 def _beside(values, x):

@@ -10,6 +10,7 @@ import operator
 from fractions import Fraction
 
 import numpy as np
+from array_api_compat import array_namespace, is_torch_array
 
 
 def exact_numbers(x, name="x"):
@@ -34,7 +35,7 @@ def exact_numbers(x, name="x"):
     TypeError
         If `x` does not consist of real numbers, or hides some behind a mask.
     ValueError
-        If a list is ragged, or a tensor is sparse, quantized or without data.
+        If a list is ragged, or a tensor is sparse or quantized.
     """
     array = _numpy_array(x, name)
     kind = kind_of(array.dtype)
@@ -110,20 +111,38 @@ def each(function, array):
 
 
 def _numpy_array(x, name):
+    if hasattr(x, "detach") and is_compiled(array_namespace(x)):
+        raise no_values(x)  # what would be read are no numbers
     if _hides_entries(x):
         raise TypeError(f"{name} hides entries behind a mask: give an array of those that count")
     try:
-        return np.asarray(_from_torch(x) if hasattr(x, "detach") else x)
+        return np.asarray(_from_torch(x) if is_torch_array(x) else x)
+    except (TypeError, RuntimeError):
+        raise no_values(x) from None
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
         raise ValueError(f"{name} must be a rectangular array; its rows differ in length") from None
 
 
+def no_values(x):
+    """Return the error of an array that cannot be read."""
+    return TypeError(
+        f"this {type(x).__name__} has no values to be read here, because it is traced or "
+        "without data: give a NumPy array"
+    )
+
+
+def is_compiled(xp):
+    """Tell whether torch.compile is reading this."""
+    compiler = getattr(xp, "compiler", None)
+    return compiler is not None and compiler.is_compiling()
+
+
 def _from_torch(tensor):
     tensor = tensor.detach()
-    if tensor.is_meta or tensor.is_quantized or "strided" not in str(tensor.layout):
-        raise ValueError("a tensor that is sparse, quantized or without data cannot be read here")
+    if tensor.is_quantized or "strided" not in str(tensor.layout):
+        raise ValueError("a tensor that is sparse or quantized cannot be read here")
     tensor = tensor.cpu()
     return tensor.double() if tensor.dtype.is_floating_point else tensor  # NumPy lacks some types
 

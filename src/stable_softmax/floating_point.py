@@ -135,7 +135,7 @@ def format_of(x):
     if isinstance(x, str) and x in FORMATS:
         return FORMATS[x]
     dtype = x if isinstance(x, type) else getattr(x, "dtype", x)  # np.float64.dtype is no dtype
-    torch_name = str(dtype).removeprefix("torch.")
+    torch_name = str(dtype).rpartition(".")[2]
     name = torch_name if torch_name in _BY_DTYPE_NAME else _numpy_name(dtype)
     if name not in _BY_DTYPE_NAME:
         known = ", ".join(FORMATS)

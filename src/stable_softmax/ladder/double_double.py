@@ -13,6 +13,7 @@ NumPy arrays only: the pairs know nothing of autograd.
 from decimal import Decimal, localcontext
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from ..arrays import as_logits, as_samples, drop_axes, from_rows, take_label, to_rows
 from ..floating_point import FP64, format_of
@@ -127,7 +128,7 @@ def cross_entropy_gradient_double_double(x, labels, axis=-1):
     Parameters and errors: see `cross_entropy_double_double`.
     """
     x, labels, axis = as_samples(x, labels, axis)
-    return _per_class(_gradient_rows, x, axis, labels.reshape(-1, 1))
+    return _per_class(_gradient_rows, x, axis, array_namespace(x).reshape(labels, (-1, 1)))
 
 
 def _softmax_rows(x, fmt):

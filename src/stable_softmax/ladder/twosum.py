@@ -150,5 +150,5 @@ def classes_last(x, axis, xp):
     """Return x with its class axes moved to the end and made one."""
     kept = tuple(n for a, n in enumerate(x.shape) if a not in axis)
     last = tuple(range(len(kept), x.ndim))
-    n = math.prod(x.shape[a] for a in axis)
+    n = math.prod([x.shape[a] for a in axis])  # a list: torch.compile follows no generator here
     return xp.reshape(xp.moveaxis(x, axis, last) if axis else x, (*kept, n))

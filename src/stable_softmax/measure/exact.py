@@ -16,7 +16,7 @@ import math
 
 import numpy as np
 
-from ..arrays import as_logits, check_labels, class_axis, from_rows
+from ..arrays import as_logits, as_numpy, check_labels, class_axis, from_rows
 from ..exact_numbers import exact_numbers, kind_of
 from ..floating_point import FP64, format_of
 from .balls import Terms, ball_of, round_ball, with_enough_bits
@@ -228,7 +228,7 @@ def exact_logits(x, axis, dtype):
 def labels_of(x, labels, axis):
     """Return class indices that fit the logits, as a NumPy array; see `check_labels`."""
     shape = x.shape if hasattr(x, "shape") else exact_numbers(x).shape
-    return np.asarray(check_labels(labels, np.broadcast_to(0.0, tuple(shape)), axis))
+    return as_numpy(check_labels(labels, np.broadcast_to(0.0, tuple(shape)), axis))
 
 
 def _default_format(x):
