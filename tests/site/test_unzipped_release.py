@@ -5,10 +5,9 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import release
 from bs4 import BeautifulSoup
 
-from book_tools import single_page
+from book_tools import release, single_page
 from tests.site.built_site import PAGES, ROOT, SITE
 
 STICKS_OUT = """() => [...document.querySelectorAll('main *')].filter(element =>
