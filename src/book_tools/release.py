@@ -39,6 +39,7 @@ FAULTS = """async () => {
             .map(f => `formula not set: ${f.textContent}`),
     ];
 }"""
+TITLE = re.compile(rb"/Title (?:\((?P<text>(?:[^()\\]|\\.)+)\)|<FEFF(?P<code>[0-9A-F]+)>)")
 FILL_IN = """numbers => document.querySelectorAll('[data-page]').forEach(
     element => { element.textContent = numbers[element.dataset.page]; })"""
 
@@ -84,7 +85,33 @@ def print_book(html):
             raise RuntimeError(f"The PDF of Chrome {browser.version} has no page numbers to read.")
         page.evaluate(FILL_IN, numbers)
         pdf = page.pdf(**settings, tagged=True, outline=True)
-    return re.sub(rb"/(Creation|Mod)Date \(.*?\)", lambda date: b" " * len(date[0]), pdf)
+    pdf = re.sub(rb"/(Creation|Mod)Date \(.*?\)", lambda date: b" " * len(date[0]), pdf)
+    return title_once(pdf)
+
+
+def title_once(pdf):
+    """Halve the titles that Chromium writes twice, in place: spaces fill what becomes free.
+
+    Since 156.0.8078.108 it doubles the bookmark of each heading that begins a page.
+
+    Parameters
+    ----------
+    pdf : bytes
+
+    Returns
+    -------
+    bytes
+        As long as `pdf`, so that all places in it stay.
+    """
+
+    def once(found):
+        title = found["text"] or found["code"]
+        half = title[: len(title) // 2]
+        if title != half + half:
+            return found[0]
+        return found[0].replace(title, half) + b" " * len(half)
+
+    return TITLE.sub(once, pdf)
 
 
 def pack(path, files):

@@ -263,3 +263,17 @@ def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("CHROME", str(tmp_path / "nothing"))
     with pytest.raises(RuntimeError, match="No browser starts. Install Chrome"):
         release.print_book(tmp_path / "book.html")
+
+
+@pytest.mark.parametrize(
+    ("written", "once"),
+    [
+        (b"/Title (ContentsContents) /Dest", b"/Title (Contents)         /Dest"),
+        (rb"/Title (f\(x\)f\(x\)) /Dest", rb"/Title (f\(x\))         /Dest"),
+        (b"/Title <FEFF00650065> /Dest", b"/Title <FEFF0065>     /Dest"),
+        (b"/Title (Contents) /Dest", b"/Title (Contents) /Dest"),
+        (b"/Title <FEFF00650066> /Dest", b"/Title <FEFF00650066> /Dest"),
+    ],
+)
+def test_a_title_that_the_browser_writes_twice_is_written_once(written, once):
+    assert release.title_once(written) == once

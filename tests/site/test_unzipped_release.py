@@ -46,9 +46,7 @@ def bookmarks(pdf):
         child = re.search(rb"/First (\d+) 0 R", objects[parent])
         while child:
             entry = objects[child[1]]
-            title = text(re.search(rb"/Title (\(.*?\)|<.*?>)\s/", entry, re.DOTALL)[1])
-            half = title[: len(title) // 2]
-            yield level, half if title == 2 * half else title  # Chromium 156.0.8078.108 doubles
+            yield level, text(re.search(rb"/Title (\(.*?\)|<.*?>)\s/", entry, re.DOTALL)[1])
             yield from walk(child[1], level + 1)
             child = re.search(rb"/Next (\d+) 0 R", entry)
 
