@@ -109,7 +109,7 @@ def title_once(pdf):
         half = title[: len(title) // 2]
         if title != half + half:
             return found[0]
-        return found[0].replace(title, half) + b" " * len(half)
+        return b" " * len(half) + found[0].replace(title, half)
 
     return TITLE.sub(once, pdf)
 
