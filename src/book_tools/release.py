@@ -92,7 +92,8 @@ def print_book(html):
 def title_once(pdf):
     """Halve the titles that Chromium writes twice, in place: spaces fill what becomes free.
 
-    Since 156.0.8078.108 it doubles the bookmark of each heading that begins a page.
+    Since 156.0.8078.108, in the bookmark of a heading that begins a page, each piece of its text
+    comes twice: "2. 2. SoftmaxSoftmax".
 
     Parameters
     ----------
@@ -105,13 +106,21 @@ def title_once(pdf):
     """
 
     def once(found):
-        title = found["text"] or found["code"]
-        half = title[: len(title) // 2]
-        if title != half + half:
-            return found[0]
-        return b" " * len(half) + found[0].replace(title, half)
+        title, signs = (found["text"], 1) if found["text"] else (found["code"], 4)
+        half = _halved(title, signs)
+        return found[0] if half is None else found[0].replace(title, half).rjust(len(found[0]))
 
     return TITLE.sub(once, pdf)
+
+
+def _halved(title, signs):
+    """Return a title without the second copy of each piece, or None if a piece comes once."""
+    if not title:
+        return title
+    for n in range(signs, len(title) // 2 + 1, signs):
+        if title[:n] == title[n : 2 * n] and (rest := _halved(title[2 * n :], signs)) is not None:
+            return title[:n] + rest
+    return None
 
 
 def pack(path, files):

@@ -270,6 +270,7 @@ def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):
     [
         (b"/Title (ContentsContents) /Dest", b"        /Title (Contents) /Dest"),
         (rb"/Title (f\(x\)f\(x\)) /Dest", rb"      /Title (f\(x\)) /Dest"),
+        (b"/Title (2. 2. eeleel) /Dest", b"      /Title (2. eel) /Dest"),
         (b"/Title <FEFF00650065> /Dest", b"    /Title <FEFF0065> /Dest"),
         (b"/Title (Contents) /Dest", b"/Title (Contents) /Dest"),
         (b"/Title <FEFF00650066> /Dest", b"/Title <FEFF00650066> /Dest"),
