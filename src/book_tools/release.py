@@ -39,7 +39,9 @@ FAULTS = """async () => {
             .map(f => `formula not set: ${f.textContent}`),
     ];
 }"""
-TITLE = re.compile(rb"/Title (?:\((?P<text>(?:[^()\\]|\\.)+)\)|<FEFF(?P<code>[0-9A-F]+)>)")
+TITLE = re.compile(rb"/Title (\((?:[^()\\]|\\.)*\)|<[0-9A-F]*>)")
+HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(
+    heading => heading.textContent.trim().replace(/\\s+/g, ' '))"""
 FILL_IN = """numbers => document.querySelectorAll('[data-page]').forEach(
     element => { element.textContent = numbers[element.dataset.page]; })"""
 
@@ -85,19 +87,22 @@ def print_book(html):
             raise RuntimeError(f"The PDF of Chrome {browser.version} has no page numbers to read.")
         page.evaluate(FILL_IN, numbers)
         pdf = page.pdf(**settings, tagged=True, outline=True)
+        headings = page.evaluate(HEADINGS)
     pdf = re.sub(rb"/(Creation|Mod)Date \(.*?\)", lambda date: b" " * len(date[0]), pdf)
-    return title_once(pdf)
+    return name_bookmarks(pdf, headings)
 
 
-def title_once(pdf):
-    """Halve the titles that Chromium writes twice, in place: spaces fill what becomes free.
+def name_bookmarks(pdf, headings):
+    """Give bookmarks the text of their headings again, in place: spaces fill what becomes free.
 
-    Since 156.0.8078.108, in the bookmark of a heading that begins a page, each piece of its text
-    comes twice: "2. 2. SoftmaxSoftmax".
+    Since 156.0.8078.108, Chromium writes pieces of a heading that begins a page twice, and drops
+    spaces between them: "2. 2. SoftmaxSoftmax".
 
     Parameters
     ----------
     pdf : bytes
+    headings : list of str
+        The headings of the book.
 
     Returns
     -------
@@ -105,22 +110,42 @@ def title_once(pdf):
         As long as `pdf`, so that all places in it stay.
     """
 
-    def once(found):
-        title, signs = (found["text"], 1) if found["text"] else (found["code"], 4)
-        half = _halved(title, signs)
-        return found[0] if half is None else found[0].replace(title, half).rjust(len(found[0]))
+    def name(found):
+        title = _decode(found[1])
+        if title in headings:
+            return found[0]
+        meant = next((text for text in headings if _is_stuttered(title, text)), title)
+        return f"/Title {_encode(meant, like=found[1])}".encode("latin-1").rjust(len(found[0]))
 
-    return TITLE.sub(once, pdf)
+    return TITLE.sub(name, pdf)
 
 
-def _halved(title, signs):
-    """Return a title without the second copy of each piece, or None if a piece comes once."""
-    if not title:
-        return title
-    for n in range(signs, len(title) // 2 + 1, signs):
-        if title[:n] == title[n : 2 * n] and (rest := _halved(title[2 * n :], signs)) is not None:
-            return title[:n] + rest
-    return None
+def _decode(string):
+    """Return the text of a string in a PDF."""
+    if string.startswith(b"<"):
+        return bytes.fromhex(string[1:-1].decode()).decode("utf-16")
+    return re.sub(rb"\\(.)", rb"\1", string[1:-1]).decode("latin-1")
+
+
+def _encode(text, like):
+    """Return a text as a string in a PDF, in the form that another one has."""
+    if like.startswith(b"<"):
+        return f"<FEFF{text.encode('utf-16-be').hex().upper()}>"
+    escaped = re.sub(r"([()\\])", r"\\\1", text)
+    return f"({escaped})"
+
+
+def _is_stuttered(title, text):
+    """Tell whether a title is a text, pieces of which come twice; spaces do not count."""
+    title, text = "".join(title.split()), "".join(text.split())
+    ways = {(0, 0)}  # how far both have been read
+    for i in range(len(title)):
+        for j in [j for k, j in ways if k == i]:
+            for n in range(1, len(text) - j + 1):
+                piece = text[j : j + n]
+                ways |= {(i + n, j + n)} if title.startswith(piece, i) else set()
+                ways |= {(i + 2 * n, j + n)} if title.startswith(piece + piece, i) else set()
+    return (len(title), len(text)) in ways
 
 
 def pack(path, files):

@@ -265,16 +265,20 @@ def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):
         release.print_book(tmp_path / "book.html")
 
 
+HEADINGS = ["Contents", "f(x)", "2. eel", "é", "to and fro", "Solutions"]
+
+
 @pytest.mark.parametrize(
-    ("written", "once"),
+    ("written", "mended"),
     [
         (b"/Title (ContentsContents) /Dest", b"        /Title (Contents) /Dest"),
         (rb"/Title (f\(x\)f\(x\)) /Dest", rb"      /Title (f\(x\)) /Dest"),
         (b"/Title (2. 2. eeleel) /Dest", b"      /Title (2. eel) /Dest"),
-        (b"/Title <FEFF00650065> /Dest", b"    /Title <FEFF0065> /Dest"),
-        (b"/Title (Contents) /Dest", b"/Title (Contents) /Dest"),
-        (b"/Title <FEFF00650066> /Dest", b"/Title <FEFF00650066> /Dest"),
+        (b"/Title (to andto andfro) /Dest", b"     /Title (to and fro) /Dest"),
+        (b"/Title <FEFF00E900E9> /Dest", b"    /Title <FEFF00E9> /Dest"),
+        (b"/Title (Solutions) /Dest", b"/Title (Solutions) /Dest"),
+        (b"/Title (Another) /Dest", b"/Title (Another) /Dest"),
     ],
 )
-def test_a_title_that_the_browser_writes_twice_is_written_once(written, once):
-    assert release.title_once(written) == once
+def test_a_bookmark_that_the_browser_stutters_gets_the_text_of_its_heading(written, mended):
+    assert release.name_bookmarks(written, HEADINGS) == mended
