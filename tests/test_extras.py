@@ -14,6 +14,7 @@ SOURCE = ROOT / "src/stable_softmax"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 CORE = {"numpy", "array_api_compat"}
 DISTRIBUTIONS = {  # where their names differ
+    "array_api_strict": "array-api-strict",
     "IPython": "ipython",
     "flint": "python-flint",
     "sklearn": "scikit-learn",

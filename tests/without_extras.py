@@ -15,6 +15,7 @@ EXTRAS = {  # the modules that each extra of pyproject.toml adds
     "formats": ["ml_dtypes"],
     "book": ["matplotlib", "matplotlib_inline", "IPython", "tqdm"],
     "frameworks": ["torch", "mxnet", "scipy", "sklearn"],
+    "array-libraries": ["array_api_strict", "dask", "jax"],
 }
 HIDDEN = {module for modules in EXTRAS.values() for module in modules}
 

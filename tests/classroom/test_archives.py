@@ -1,5 +1,6 @@
 """What is broken or hostile in a folder or archive leads nowhere and costs nobody else a mark."""
 
+import functools
 import os
 import random
 import re
@@ -53,9 +54,15 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path, master):
     assert "root:" not in str(caught.value)
 
 
+@functools.cache
+def bomb():
+    """Return an archive of a file of zeros, three times as large as what is read."""
+    return zipped({"x.ipynb": b"0" * (3 * LARGEST)})
+
+
 def claims(size):
-    """Return an archive of a file of zeros that claims another size."""
-    content = bytearray(zipped({"x.ipynb": b"0" * (3 * LARGEST)}))
+    """Return the same with another size in its headers."""
+    content = bytearray(bomb())
     for start, offset in [(b"PK\x03\x04", 22), (b"PK\x01\x02", 24)]:
         place = content.find(start) + offset
         content[place : place + 4] = struct.pack("<I", size)
@@ -81,33 +88,36 @@ def unknown_version():
     return bytes(content)
 
 
-ARCHIVES = {
-    "a bomb": (zipped({"x.ipynb": b"0" * (3 * LARGEST)}), "x.ipynb is larger than 20 MiB"),
-    "a bomb that claims to be small": (claims(1000), "damaged|unpacked|no complete"),
-    "a bomb that claims nothing": (claims(0), "damaged|unpacked|no complete"),
-    "one that claims too much": (claims(2**32 - 2), "larger than 20 MiB"),
-    "encrypted": (encrypted(), "x.ipynb cannot be unpacked"),
-    "damaged": (damaged(), "damaged|unpacked"),
-    "cut off": (zipped({"x.ipynb": b"{}"})[:-30], "hw.zip"),
-    "no archive": (b"hello", "hw.zip is no "),
-    "of a later version": (unknown_version(), "zip|unpacked"),
-    "empty": (zipped({}), "hw.zip is no |There is no file"),
-    "twenty thousand entries": (zipped({f"{n}.txt": b"" for n in range(20_000)}), "no notebook"),
+ARCHIVES = {  # each is made when its test runs: some take a second
+    "a bomb": (bomb, "x.ipynb is larger than 20 MiB"),
+    "a bomb that claims to be small": (lambda: claims(1000), "damaged|unpacked|no complete"),
+    "a bomb that claims nothing": (lambda: claims(0), "damaged|unpacked|no complete"),
+    "one that claims too much": (lambda: claims(2**32 - 2), "larger than 20 MiB"),
+    "encrypted": (encrypted, "x.ipynb cannot be unpacked"),
+    "damaged": (damaged, "damaged|unpacked"),
+    "cut off": (lambda: zipped({"x.ipynb": b"{}"})[:-30], "hw.zip"),
+    "no archive": (lambda: b"hello", "hw.zip is no "),
+    "of a later version": (unknown_version, "zip|unpacked"),
+    "empty": (lambda: zipped({}), "hw.zip is no |There is no file"),
+    "twenty thousand entries": (
+        lambda: zipped({f"{n}.txt": b"" for n in range(20_000)}),
+        "no notebook",
+    ),
 }
 
 
-@pytest.mark.parametrize("content, says", ARCHIVES.values(), ids=ARCHIVES)
-def test_a_hostile_archive_of_a_student_is_refused_in_a_sentence(content, says, master):
-    check = within(20)
+@pytest.mark.parametrize("make, says", ARCHIVES.values(), ids=ARCHIVES)
+def test_a_hostile_archive_of_a_student_is_refused_in_a_sentence(make, says, master):
+    content, check = make(), within(20)
     with pytest.raises(Unmarkable, match=says) as caught:
         notebook_of(handed_in(hw_zip=content), master)
     assert len(str(caught.value)) < 2000, "a sentence for a table"
     check()
 
 
-@pytest.mark.parametrize("content", [a[0] for a in ARCHIVES.values()], ids=ARCHIVES)
-def test_a_notebook_beside_a_hostile_archive_is_marked(content, master, released):
-    student = handed_in(x_ipynb=packed(filled(released)), a_zip=content)
+@pytest.mark.parametrize("make", [a[0] for a in ARCHIVES.values()], ids=ARCHIVES)
+def test_a_notebook_beside_a_hostile_archive_is_marked(make, master, released):
+    student = handed_in(x_ipynb=packed(filled(released)), a_zip=make())
     assert sources(notebook_of(student, master))["q1"] == GOOD_1
 
 

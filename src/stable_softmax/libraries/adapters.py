@@ -74,7 +74,7 @@ def available_frameworks():
 
     The first call imports them, which takes seconds.
     """
-    adapters = {"SciPy": _scipy, "PyTorch": _torch, "MXNet": _mxnet}
+    adapters = {"SciPy": _scipy, "PyTorch": _torch, "MXNet": mxnet_alone}
     modules = {"SciPy": "scipy", "PyTorch": "torch", "MXNet": "mxnet"}
     return {name: make() for name, make in adapters.items() if is_installed(modules[name])}
 
@@ -181,7 +181,8 @@ def _torch():
     return Framework("PyTorch", torch.__version__, functions, ("fp64", "fp32", "fp16", "bf16"))
 
 
-def _mxnet():
+def mxnet_alone():
+    """Return the `Framework` of MXNet without importing the others; errors: see `import_mxnet`."""
     mx = import_mxnet()
 
     def array(x):

@@ -3,7 +3,7 @@
 MXNet's remarks, which carry the time of day, stay there.
 """
 
-from .adapters import available_frameworks, call_all, import_mxnet, is_installed, why_no_mxnet
+from .adapters import call_all, import_mxnet, is_installed, mxnet_alone, why_no_mxnet
 from .fresh_process import in_fresh_process
 
 
@@ -93,7 +93,7 @@ def log_softmax_here(arrays, axis):
 
 def functions_here(samples):
     """Compute in this process what `functions_in_fresh_mxnet` returns."""
-    functions = available_frameworks()["MXNet"].functions
+    functions = mxnet_alone().functions
     return [call_all(functions, x, labels) for x, labels in samples]
 
 
