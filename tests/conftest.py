@@ -12,7 +12,13 @@ settings.register_profile("book", deadline=None, derandomize=True)
 settings.load_profile("book")
 
 # What takes longest comes first: with several workers, none is left alone with it at the end.
-LONG = ["test_student_edition", "libraries/", "chapters/", "ext/", "book_tools/"]
+LONG = [
+    "test_student_edition",
+    "libraries",
+    "chapters/",
+    "ext/",
+    "book_tools/",
+]
 
 
 def pytest_collection_modifyitems(items):

@@ -1,7 +1,8 @@
 """Checks of the exercises: one module a chapter, one function an exercise.
 
-Each check prints a table with a line per case, ``ok`` or ``FAIL`` with the reason, and returns a
-`Report`, which is true if every case passed. Checks need NumPy only.
+Each check takes the answer, a function, prints a table with a line per case, ``ok``
+or ``FAIL`` with the reason, and returns a `Report`, which is true if every case passed. Checks need
+NumPy only.
 """
 
 from .accuracy import check_restored_shift, check_two_product

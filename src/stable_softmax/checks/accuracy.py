@@ -12,17 +12,10 @@ from .verdict import numbers_of, parts_of
 def check_restored_shift(function):
     """Check an answer to "Put the lost digits back".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x)`` returns the softmax of finite `x` along its last axis.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The expected values are correctly rounded, and an exponential
-        within one ulp leaves an error of less than 8 ulp. A detour through longdouble, where the
-        processor has one, cannot be seen in the result, and passes.
+    ``function(x)`` returns the softmax of finite `x` along its last axis. The expected values are
+    correctly rounded, and an exponential within one ulp leaves an error of less than 8 ulp. A
+    detour through longdouble, where the processor has one, cannot be seen in the result, and
+    passes.
     """
     rng = np.random.default_rng(0)
     small, far = rng.normal(size=(20, 1)), rng.uniform(-700.0, -500.0, size=(20, 4))
@@ -55,15 +48,8 @@ def check_restored_shift(function):
 def check_two_product(function):
     """Check an answer to "What a product loses".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(a, b)`` returns ``p = fl(a b)`` and the float64 number t with ``p + t = a b``.
-
-    Returns
-    -------
-    Report
-        True if every case passed. Products are compared as fractions, so nothing is rounded.
+    ``function(a, b)`` returns ``p = fl(a b)`` and the float64 number t with ``p + t = a
+    b``.
     """
     rng = np.random.default_rng(0)
     factors = {

@@ -11,15 +11,7 @@ from .report import Case, check_cases
 def check_three_bugs(function):
     """Check a softmax of a batch: right axis, a maximum for each row, argument unchanged.
 
-    Parameters
-    ----------
-    function : callable
-        Takes logits of shape (samples, classes), returns probabilities of that shape.
-
-    Returns
-    -------
-    Report
-        True if every case passed.
+    The answer takes logits of shape (samples, classes), returns probabilities of that shape.
     """
     batches = {
         "one small sample": np.array([[2.0, 1.0, 0.1]]),
@@ -44,15 +36,7 @@ def check_three_bugs(function):
 def check_log_gradient(function):
     """Check the gradient of log p_y with respect to the logits of one sample.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a vector of logits and a class index, returns a vector.
-
-    Returns
-    -------
-    Report
-        True if every case passed.
+    The answer takes a vector of logits and a class index, returns a vector.
     """
     samples = {
         "one class": (np.array([3.0]), 0),
@@ -87,16 +71,8 @@ def check_log_gradient(function):
 def check_masked_softmax(function):
     """Check a softmax in which some classes do not take part.
 
-    Parameters
-    ----------
-    function : callable
-        Takes logits and a boolean mask of the same shape, False where a class is ruled out; returns
-        probabilities along the last axis. Each row keeps at least one class.
-
-    Returns
-    -------
-    Report
-        True if every case passed.
+    The answer takes logits and a boolean mask of the same shape, False where a class is ruled out;
+    returns probabilities along the last axis. Each row keeps at least one class.
     """
     lowest, last = float(np.finfo(np.float64).min), [True, True, False]
     rows = {

@@ -11,16 +11,8 @@ from .report import Case, check_cases
 def check_loss_from_logits(function):
     """Check an answer to "The loss from logits".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, label)`` returns the cross-entropy of one sample.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The expected values are correctly rounded. No case asks for
-        the small loss of a sure sample, which needs log1p.
+    ``function(x, label)`` returns the cross-entropy of one sample. The expected values are
+    correctly rounded. No case asks for the small loss of a sure sample, which needs log1p.
     """
     samples = {
         "an ordinary sample": (np.array([2.0, 1.0, 0.1]), 0),
@@ -56,16 +48,8 @@ def check_loss_from_logits(function):
 def check_loss_gradient(function):
     """Check an answer to "A gradient for sure samples".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, label)`` returns the gradient of the cross-entropy of one sample with
-        respect to its logits.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The expected values are correctly rounded.
+    ``function(x, label)`` returns the gradient of the cross-entropy of one sample with
+    respect to its logits.
     """
     samples = {
         "an ordinary sample": (np.array([2.0, 1.0, 0.1]), 1),
@@ -101,16 +85,8 @@ def check_loss_gradient(function):
 def check_derivative(function):
     """Check an answer to "A derivative to nine digits".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(f, x)`` returns the derivative at the number `x` of a function `f` of one
-        number.
-
-    Returns
-    -------
-    Report
-        True if the relative error is below 1e-9 for each of five functions.
+    ``function(f, x)`` returns the derivative at the number `x` of a function `f` of one number. It
+    passes if the relative error is below 1e-9 for each of five functions.
     """
     functions = {
         "exp at 1": (np.exp, 1.0, np.exp(1.0)),

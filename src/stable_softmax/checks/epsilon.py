@@ -12,16 +12,8 @@ from .report import Case, check_cases
 def check_epsilon_gradient(function):
     """Check a gradient of ``-log(p[label] + epsilon)`` with respect to the logits of one sample.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, label, epsilon)`` takes logits of shape (n,), a class index and a constant,
-        and returns an array of shape (n,).
-
-    Returns
-    -------
-    Report
-        True if every case passed; printed as a table.
+    ``function(x, label, epsilon)`` takes logits of shape (n,), a class index and a
+    constant, and returns an array of shape (n,).
     """
     cases = [
         ("epsilon is 0: the true gradient", [0.5, 1.0, -1.0], 1, 0.0),
@@ -59,15 +51,8 @@ def check_epsilon_gradient(function):
 def check_loss_without_cap(function):
     """Check a cross-entropy of one sample that is exact for every gap and never negative.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, label)`` takes logits of shape (n,) and a class index, and returns one number.
-
-    Returns
-    -------
-    Report
-        True if every case passed; printed as a table.
+    ``function(x, label)`` takes logits of shape (n,) and a class index, and returns one
+    number.
     """
     cases = [
         ("label behind by 3", [3.0, 0.0], 1, np.float64),

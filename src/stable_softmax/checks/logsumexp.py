@@ -14,15 +14,7 @@ _INF = np.inf
 def check_log_add_exp(function):
     """Check an answer to "The logarithm of the sum of two".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(a, b)`` returns ``log(exp(a) + exp(b))`` of two numbers.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The expected values are correctly rounded.
+    ``function(a, b)`` returns ``log(exp(a) + exp(b))`` of two numbers.
     """
     pairs = {
         "ordinary (1, 2)": (1.0, 2.0),
@@ -54,16 +46,9 @@ def check_log_add_exp(function):
 def check_log_softmax_order(function):
     """Check an answer to "Repair the order".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x)`` returns the log-softmax of `x` along its last axis.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The expected values are correctly rounded. No case asks for
-        the small log-probability of a sure class, which needs log1p.
+    ``function(x)`` returns the log-softmax of `x` along its last axis. The expected values are
+    correctly rounded. No case asks for the small log-probability of a sure class, which needs
+    log1p.
     """
     logits = {
         "small logits": np.array([1.0, 2.0, 3.0]),

@@ -13,15 +13,8 @@ from .verdict import numbers_of
 def check_wide_dot(function):
     """Check an answer to "A logit from short numbers".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(h, w)`` returns the dot product of two vectors of a 16-bit format, in float32.
-
-    Returns
-    -------
-    Report
-        True if every case passed. Allowed is the error of n sums in float32, in any order.
+    ``function(h, w)`` returns the dot product of two vectors of a 16-bit format, in
+    float32.
     """
     rng = np.random.default_rng(0)
     vectors = {
@@ -51,17 +44,9 @@ def check_wide_dot(function):
 def check_stored_logits(function):
     """Check an answer to "Store the shifted logits".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, dtype)`` takes float32 logits of shape (k, n) and returns an array of
-        `dtype` and of the same shape, whose softmax is near that of `x`.
-
-    Returns
-    -------
-    Report
-        True if every case passed: each probability above 1/1000 is right up to two roundings of
-        a logit between -8 and 0, a factor of ``exp(8 u)``.
+    ``function(x, dtype)`` takes float32 logits of shape (k, n) and returns an array of `dtype` and
+    of the same shape, whose softmax is near that of `x`. Each probability above 1/1000 is right up
+    to two roundings of a logit between -8 and 0, a factor of ``exp(8 u)``.
     """
     logits = {
         "small logits": ([[1.0, 2.0, 3.0]], BF16),
@@ -98,17 +83,9 @@ def check_stored_logits(function):
 def check_loss_scale(function):
     """Check an answer to "The largest loss scale".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(gradient)`` returns the largest power of two by which all entries can be
-        multiplied so that none is larger than 65504, the largest number of float16; 1 for a
-        gradient of zeros.
-
-    Returns
-    -------
-    Report
-        True if every case passed.
+    ``function(gradient)`` returns the largest power of two by which all entries can be
+    multiplied so that none is larger than 65504, the largest number of float16; 1 for a gradient of
+    zeros.
     """
     rng = np.random.default_rng(0)
     gradients = {

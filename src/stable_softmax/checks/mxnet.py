@@ -11,16 +11,9 @@ from .report import Case, check_cases
 def check_strict_labels(function):
     """Check a cross-entropy of a batch that refuses labels which are no class indices.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, labels)`` takes logits of shape (k, n) and an array of k labels, and returns
-        k losses; ``ValueError`` for a label out of range, ``TypeError`` for labels of another type.
-
-    Returns
-    -------
-    Report
-        True if every case passed; printed as a table.
+    ``function(x, labels)`` takes logits of shape (k, n) and an array of k labels, and
+    returns k losses; ``ValueError`` for a label out of range, ``TypeError`` for labels of another
+    type.
     """
     x = np.array([[1.0, 2.0, 3.0], [1000.0, 0.0, 1000.0]])
     good = np.array([2, 1])
@@ -52,16 +45,8 @@ def check_strict_labels(function):
 def check_log_distribution(function):
     """Check a test for log-probabilities: none positive, none nan, and their sum is 1.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(logp)`` takes a vector and returns True or False. It must accept a sum that is
-        1 up to 1e-5, or up to a second argument if it has one, and no positive entry.
-
-    Returns
-    -------
-    Report
-        True if every case passed; printed as a table.
+    ``function(logp)`` takes a vector and returns True or False. It must accept a sum
+    that is 1 up to 1e-5, or up to a second argument if it has one, and no positive entry.
     """
     third = np.log(np.full(3, 1 / 3))
     cases = [
@@ -111,15 +96,7 @@ def check_log_distribution(function):
 def check_wide_sum(function):
     """Check a log-sum-exp of float16 logits that adds in a longer format.
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x)`` takes float16 logits of shape (n,) and returns one float16 number.
-
-    Returns
-    -------
-    Report
-        True if every case passed; printed as a table.
+    ``function(x)`` takes float16 logits of shape (n,) and returns one float16 number.
     """
     rng = np.random.default_rng(0)
     inputs = {

@@ -12,14 +12,7 @@ from .verdict import numbers_of, parts_of
 def check_count(function):
     """Check a function that counts the parameters of a network.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a list of layer sizes, returns the number of weights and biases.
-
-    Returns
-    -------
-    Report
+    The answer takes a list of layer sizes, returns the number of weights and biases.
     """
     return check_cases(
         function,
@@ -38,14 +31,8 @@ def check_count(function):
 def check_forward(function):
     """Check a forward pass through two layers.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(A, W1, b1, W2, b2)``, with A one sample or a design matrix; returns the logits.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(A, W1, b1, W2, b2)``, with A one sample or a design matrix; returns the
+    logits.
     """
     cases = [
         _forward_case(np.random.default_rng(4), name, shape, sizes)
@@ -71,15 +58,8 @@ def check_forward(function):
 def check_merge(function):
     """Check the merging of two layers that have no activation between them.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(W1, b1, W2, b2)``; returns ``(W, b)`` with
-        ``W @ a + b == W2 @ (W1 @ a + b1) + b2`` for every a.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(W1, b1, W2, b2)``; returns ``(W, b)`` with ``W @ a + b == W2 @ (W1 @ a + b1)
+    + b2`` for every a.
     """
     W1, b1, W2, b2 = _layers(10, 7, 5)
     cases = [

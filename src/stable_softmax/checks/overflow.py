@@ -16,15 +16,8 @@ from .report import Case, check_cases
 def check_overflow_free_softmax(function):
     """Check a softmax along the last axis that survives logits of any size and type.
 
-    Parameters
-    ----------
-    function : callable
-        Takes an array of logits, returns their probabilities along the last axis; of integers in
-        float32 or float64.
-
-    Returns
-    -------
-    Report
+    The answer takes an array of logits, returns their probabilities along the last axis; of
+    integers in float32 or float64.
     """
     rows = {
         "three small scores": np.array([1.0, 2.0, 3.0]),
@@ -64,14 +57,7 @@ def check_overflow_free_softmax(function):
 def check_row_maxima(function):
     """Check a shifted softmax of a batch, in which each row needs a maximum of its own.
 
-    Parameters
-    ----------
-    function : callable
-        Takes logits of shape (samples, classes), returns the probabilities of each sample.
-
-    Returns
-    -------
-    Report
+    The answer takes logits of shape (samples, classes), returns the probabilities of each sample.
     """
     single = np.array([[101.0, 102.0, 100.0], [1.0, 3.0, 2.0]], dtype=np.float32)
     rows = {
@@ -104,14 +90,7 @@ def check_row_maxima(function):
 def check_largest_safe_logit(function):
     """Check the largest logit that n equal classes may have in the naive softmax.
 
-    Parameters
-    ----------
-    function : callable
-        Takes the largest number of a format and the number of classes, returns a float.
-
-    Returns
-    -------
-    Report
+    The answer takes the largest number of a format and the number of classes, returns a float.
     """
     cases = [
         ("one class, largest = 1e4", 1e4, 1),
@@ -139,15 +118,8 @@ def check_largest_safe_logit(function):
 def check_stable_sigmoid(function):
     """Check a sigmoid, 1 / (1 + exp(-x)), that never overflows.
 
-    Parameters
-    ----------
-    function : callable
-        Takes an array, returns the sigmoid of each element. An overflow of exp counts also where
-        its warning is switched off; one in a plain copy of the array cannot be seen.
-
-    Returns
-    -------
-    Report
+    The answer takes an array, returns the sigmoid of each element. An overflow of exp counts also
+    where its warning is switched off; one in a plain copy of the array cannot be seen.
     """
     inputs = {
         "small numbers": np.array([-2.0, 0.0, 2.0]),

@@ -12,16 +12,9 @@ from .report import Case, check_cases
 def check_mean_loss(function):
     """Check a mean cross-entropy that leaves out the samples with the label -100.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(x, labels)``, logits of shape (m, n) and class indices of shape (m,); returns
-        the mean over the samples whose label is not -100, and 0 if there is none. Another
-        negative label may raise, or count from the last class.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(x, labels)``, logits of shape (m, n) and class indices of shape (m,);
+    returns the mean over the samples whose label is not -100, and 0 if there is none. Another
+    negative label may raise, or count from the last class.
     """
     x = np.array([[1.0, 3.0, 2.0], [300.0, 0.0, -300.0], [0.0, 0.5, 0.0]])
     labels = np.array([1, 2, 0])
@@ -59,15 +52,8 @@ def check_mean_loss(function):
 def check_binary_loss(function):
     """Check the cross-entropy of a sigmoid, computed from the logit.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(z, y)``, logits and labels (0 or 1) of one floating-point dtype and shape;
-        returns one loss for each pair.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(z, y)``, logits and labels (0 or 1) of one floating-point dtype and shape;
+    returns one loss for each pair.
     """
     moderate = np.linspace(-1.0, 1.0, 5)
     cases = [

@@ -13,18 +13,10 @@ from .report import Case, check_cases
 def check_accurate_sum(function):
     """Check an answer to "A sum that does not absorb".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(e)`` returns the sum of a float32 vector, in float32.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The expected values are exact sums, and four ulp are allowed:
-        more than a sum by halves needs for these vectors, far less than one from left to right.
-        A float64 result is refused; a sum in float64 that is rounded to float32 at the end has
-        the same bits as a good one, and passes.
+    ``function(e)`` returns the sum of a float32 vector, in float32. The expected values are exact
+    sums, and four ulp are allowed: more than a sum by halves needs for these vectors, far less than
+    one from left to right. A float64 result is refused; a sum in float64 that is rounded to float32
+    at the end has the same bits as a good one, and passes.
     """
     rng = np.random.default_rng(0)
     small = np.full(20_001, math.exp(-16.7))
@@ -54,15 +46,8 @@ def check_accurate_sum(function):
 def check_loss_condition(function):
     """Check an answer to "Is a small loss worth its digits?".
 
-    Parameters
-    ----------
-    function : callable
-        ``function(x, label)`` returns the condition number of the cross-entropy of one sample.
-
-    Returns
-    -------
-    Report
-        True if every case passed. Six digits are asked for: `1 - p` may lose the others.
+    ``function(x, label)`` returns the condition number of the cross-entropy of one
+    sample.
     """
     samples = {
         "three logits, label 0": ([1.0, 2.0, 3.0], 0),

@@ -11,15 +11,8 @@ from .report import Case, check_cases
 def check_class_axis(function):
     """Check a softmax along the last axis.
 
-    Parameters
-    ----------
-    function : callable
-        Takes logits of any number of axes, classes along the last one; returns probabilities.
-
-    Returns
-    -------
-    Report
-        True if every case passed. The logits are small: nothing overflows.
+    The answer takes logits of any number of axes, classes along the last one; returns
+    probabilities.
     """
     batches = {
         "a vector": np.array([2.0, 1.0, 0.1]),
@@ -49,15 +42,7 @@ def check_class_axis(function):
 def check_temperature(function):
     """Check a softmax at temperature T, along the last axis.
 
-    Parameters
-    ----------
-    function : callable
-        Takes logits and a positive number T; returns the softmax of ``x / T``.
-
-    Returns
-    -------
-    Report
-        True if every case passed. A NumPy warning about a harmless overflow is no failure.
+    The answer takes logits and a positive number T; returns the softmax of ``x / T``.
     """
     three, half = np.array([2.0, 1.0, 0.0]), np.array([2.875, 2.955, 11.0625], dtype=np.float16)
     inputs = {  # temperatures are powers of two where x / T must be exact
@@ -105,15 +90,7 @@ def check_temperature(function):
 def check_softmax_floor(function):
     """Check the smallest loss that is left if softmax is applied to probabilities.
 
-    Parameters
-    ----------
-    function : callable
-        Takes the number of classes, returns the floor under the loss in nats.
-
-    Returns
-    -------
-    Report
-        True if every case passed.
+    The answer takes the number of classes, returns the floor under the loss in nats.
     """
     return check_cases(
         function,

@@ -13,17 +13,9 @@ _INF, _NAN = np.inf, np.nan
 def check_masked_rows(function):
     """Check a masked softmax that accepts rows without any class.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(x, mask)``, logits and booleans of the same shape, True where a class takes part;
-        returns probabilities along the last axis, zeros where no class takes part, and nan where
-        a class that takes part has a nan.
-
-    Returns
-    -------
-    Report
-        True if every case passed. A NumPy warning fails a case: no nan may be made on the way.
+    The answer takes ``(x, mask)``, logits and booleans of the same shape, True where a class takes
+    part; returns probabilities along the last axis, zeros where no class takes part, and nan where
+    a class that takes part has a nan.
     """
     rows = {
         "nothing masked": ([1, 2, 3], [1, 1, 1]),
@@ -64,16 +56,8 @@ def check_masked_rows(function):
 def check_where_backward(function):
     """Check the backward pass of ``where(x > 0, log(x), 0)``.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(x, upstream)``, vectors of the same shape: the input of the forward pass, and the
-        gradient with respect to its output; returns the gradient with respect to `x`.
-
-    Returns
-    -------
-    Report
-        True if every case passed. A NumPy warning fails a case.
+    The answer takes ``(x, upstream)``, vectors of the same shape: the input of the forward pass,
+    and the gradient with respect to its output; returns the gradient with respect to `x`.
     """
     inputs = {
         "positive numbers": [1.0, 2.0, 10.0],
@@ -106,16 +90,8 @@ def check_where_backward(function):
 def check_mean_of_batches(function):
     """Check the mean over all samples, from the means and the counts of the batches.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(means, counts)``, two vectors with an entry per batch; the mean of a batch
-        without samples is nan. Returns the mean over all samples, and 0 if there is none.
-
-    Returns
-    -------
-    Report
-        True if every case passed. A nan of a batch that has samples must not be hidden.
+    The answer takes ``(means, counts)``, two vectors with an entry per batch; the mean of a batch
+    without samples is nan. Returns the mean over all samples, and 0 if there is none.
     """
     batches = {
         "two batches": ([1.0, 4.0], [2, 1]),

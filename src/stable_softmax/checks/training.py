@@ -12,16 +12,9 @@ from .verdict import apart, numbers_of, parts_of
 def check_monitor(function):
     """Check a function that finds the first tensor that is not finite.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(names, tensors)``: a list of names and an array with one tensor in each row, in
-        the order of computation. Returns the name of the first one that holds an inf or a nan,
-        or None.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(names, tensors)``: a list of names and an array with one tensor in each row,
+    in the order of computation. Returns the name of the first one that holds an inf or a nan, or
+    None.
     """
     nan, inf = np.nan, np.inf
     names = ["logits", "loss", "gradient"]
@@ -60,16 +53,9 @@ def check_monitor(function):
 def check_standardize(function):
     """Check a function that standardizes the columns of a design matrix.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(x_train, x_test)``; returns both, minus the mean of each training column and
-        divided by its standard deviation. A column that is constant in the training data becomes
-        zero there.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(x_train, x_test)``; returns both, minus the mean of each training column and
+    divided by its standard deviation. A column that is constant in the training data becomes zero
+    there.
     """
     rng = np.random.default_rng(0)
     x_train, x_test = rng.normal(3, 2, (40, 3)), rng.normal(4, 2, (10, 3))
@@ -111,15 +97,8 @@ def check_standardize(function):
 def check_clip(function):
     """Check a function that shortens a gradient without turning it.
 
-    Parameters
-    ----------
-    function : callable
-        Takes ``(gradient, limit)``; returns the gradient where its length is at most `limit`, and
-        otherwise the gradient of that length in the same direction.
-
-    Returns
-    -------
-    Report
+    The answer takes ``(gradient, limit)``; returns the gradient where its length is at most
+    `limit`, and otherwise the gradient of that length in the same direction.
     """
     long, tiny = np.array([3e20, -4e20], np.float32), np.array([3e-30, 4e-30], np.float32)
     clipped = np.array([3.0, -4.0], np.float32)

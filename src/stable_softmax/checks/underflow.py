@@ -14,15 +14,8 @@ from .report import Case, check_cases
 def check_underflow_zone(function):
     """Check the prediction of what the naive softmax makes of the logits c, c - 1, c - 2.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a number c and a `stable_softmax.floating_point.Format`, returns ``"right"``,
-        ``"degraded"``, ``"zeros"`` or ``"nan"``.
-
-    Returns
-    -------
-    Report
+    The answer takes a number c and a `stable_softmax.floating_point.Format`, returns ``"right"``,
+    ``"degraded"``, ``"zeros"`` or ``"nan"``.
     """
     points = [
         *((-80.0, FP32), (-85.4, FP32), (-86.0, FP32), (-100.0, FP32), (-102.0, FP32)),
@@ -53,15 +46,7 @@ def check_underflow_zone(function):
 def check_log_of_product(function):
     """Check the logarithm of a product of many probabilities.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a vector of probabilities, returns the logarithm of their product.
-
-    Returns
-    -------
-    Report
-        True if every case passed; the sum of the logarithms may be formed in any order.
+    The answer takes a vector of probabilities, returns the logarithm of their product.
     """
     vectors = {
         "three probabilities": np.array([0.5, 0.25, 0.1]),
@@ -95,14 +80,7 @@ def check_log_of_product(function):
 def check_boltzmann_weights(function):
     """Check the weights exp(-E) / sum(exp(-E)) of states with energies E.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a vector of energies, returns the weights of the states.
-
-    Returns
-    -------
-    Report
+    The answer takes a vector of energies, returns the weights of the states.
     """
     energies = {
         "small energies": np.array([0.0, 1.0, 2.0]),
