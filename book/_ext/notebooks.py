@@ -51,6 +51,8 @@ INLINE = {
     "inline": "{}",
     "footnote_reference": "<sup>{}</sup>",
 }
+GUESS = "my_guess = ...  # your prediction, in place of the dots, before you run the next cell"
+COMPARED = 'print("You predicted:", my_guess)'
 BREAK = None  # between two Markdown cells
 
 
@@ -70,6 +72,7 @@ class Page:
         self.env, self.config, self.docname = app.env, app.config, docname
         self.address = urljoin(app.config.html_baseurl, f"{docname}.html")
         self.level = 0
+        self.guessed = False  # whether the last box asked for a prediction
         self.macros = app.config.mathjax3_config.get("tex", {}).get("macros", {})
 
     def blocks(self, node):
@@ -106,6 +109,9 @@ class Page:
             metadata["jupyter"] = {"source_hidden": True}
         source = next(node.findall(nodes.literal_block)).astext()
         yield v4.new_code_cell(source, metadata=metadata)
+        if self.guessed:
+            self.guessed = False
+            yield v4.new_code_cell(COMPARED, metadata={"tags": ["guess"]})
         for caption in node.findall(nodes.caption):
             yield from self.caption(caption)
             yield BREAK
@@ -133,8 +139,20 @@ class Page:
         yield from self.blocks(node)
 
     def admonition(self, node):
-        """Quote a box under its title."""
+        """Quote a box under its title; a prediction ends in a line to fill in."""
         yield quote([f"**{self.phrases(node[0])}**", *self.blocks(node)])
+        if "predict" in node["classes"]:
+            yield v4.new_code_cell(GUESS, metadata={"tags": ["guess"]})
+            self.guessed = True
+
+    def sidebar(self, node):
+        """Quote a box that is beside the text on the site."""
+        yield quote([f"**{self.phrases(node[0])}**", *self.blocks(node)])
+
+    def hint(self, node):
+        """Fold a hint."""
+        text = "\n\n".join(self.blocks(node))
+        yield f"<details><summary>Hint</summary>\n\n{text}\n\n</details>"
 
     def paragraph(self, node):
         """Write the text of a paragraph in one line."""

@@ -126,7 +126,11 @@ def test_every_page_with_code_is_published_as_a_notebook_with_the_same_code(site
     path = SITE / "notebooks" / f"{page.removeprefix('book/')}.ipynb"
     assert path.exists() == bool(read)
     if read:
-        _, *published = [c.source for c in nbformat.read(path, 4).cells if is_code(c)]
+        _, *published = [
+            c.source
+            for c in nbformat.read(path, 4).cells
+            if is_code(c) and "guess" not in c.metadata.get("tags", [])  # to be filled in
+        ]
         assert published == read
 
 

@@ -101,6 +101,21 @@ $$
 - two
 :::
 
+:::{margin} In the wild
+A bug.
+:::
+
+:::{admonition} Predict
+:class: tip predict
+What is two?
+:::
+
+```{code-cell} ipython3
+:tags: [hide-output]
+
+1 + 1
+```
+
 ## Tables and *figures*
 
 $$
@@ -142,6 +157,10 @@ listing
 :::{exercise} Add *one*
 :label: ex-add
 Change the line.
+:::
+
+:::{hint}
+Which *one*?
 :::
 
 ```{code-cell} ipython3
@@ -192,7 +211,18 @@ open("runs", "a").write("x")""",
 > - one
 >
 >   1. deeper
-> - two""",
+> - two
+
+> **In the wild**
+>
+> A bug.
+
+> **Predict**
+>
+> What is two?""",
+    "my_guess = ...  # your prediction, in place of the dots, before you run the next cell",
+    "1 + 1",
+    'print("You predicted:", my_guess)',
     r"""## Tables and *figures*
 
 $$
@@ -221,7 +251,13 @@ listing
 
 **Exercise 2.1** (Add *one*)
 
-Change the line.""",
+Change the line.
+
+<details><summary>Hint</summary>
+
+Which *one*?
+
+</details>""",
     "x = 1  # change",
     "x = 1  # change",
     "---\n\n<sup>1</sup> A note.",
@@ -310,14 +346,22 @@ def test_the_text_is_plain_markdown_with_all_references_resolved(notebooks):
 def test_the_code_is_that_of_the_source(book, notebooks, page):
     found = cells(notebooks, f"{page.removeprefix('book/')}.ipynb")[1:]
     expected = jupytext.read(book / f"{page}.md").cells
-    sources = [[c.source for c in both if c.cell_type == "code"] for both in (found, expected)]
+    sources = [
+        [
+            c.source
+            for c in both
+            if c.cell_type == "code" and "guess" not in c.metadata.get("tags", [])
+        ]
+        for both in (found, expected)
+    ]
     assert sources[0] == sources[1]
 
 
 def test_tags_are_kept_and_hidden_code_is_folded(notebooks):
     code = [c.metadata for c in cells(notebooks, "second.ipynb")[1:] if c.cell_type == "code"]
     hidden = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
-    assert code == [hidden, {}, {"tags": ["exercise"]}, {}]
+    guess, folded = {"tags": ["guess"]}, {"tags": ["hide-output"]}
+    assert code == [hidden, guess, folded, guess, {}, {"tags": ["exercise"]}, {}]
 
 
 @pytest.mark.parametrize("name", ["second", "solutions/second"])
@@ -434,5 +478,5 @@ def test_what_has_no_markdown_is_a_warning(monkeypatch):
     config = SimpleNamespace(html_baseurl=SITE, mathjax3_config={})
     page = notebooks_extension.Page(SimpleNamespace(env=None, config=config), "book/second")
     paragraph = nodes.paragraph("", "", nodes.Text("x"), nodes.subscript("", "2"))
-    assert list(page.blocks(nodes.section("", paragraph, nodes.sidebar()))) == ["x"]
-    assert said == [("subscript",), ("sidebar",)]
+    assert list(page.blocks(nodes.section("", paragraph, nodes.topic()))) == ["x"]
+    assert said == [("subscript",), ("topic",)]
