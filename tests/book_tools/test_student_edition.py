@@ -1,6 +1,7 @@
 """The student edition: all of the book, and no word of a solution in any file.
 
-That every exercise has a solution, and every solution an exercise, is tested in test_house_rules.py.
+That every exercise has a solution, and every solution an exercise, is tested in
+test_house_rules.py.
 """
 
 import html
