@@ -19,7 +19,7 @@ from array_api_compat import (
     to_device,
 )
 
-from .exact_numbers import is_compiled, no_values
+from .exact_numbers import hides_entries, is_compiled, no_values
 from .floating_point import BF16, E4M3, E5M2
 
 _NUMPY = array_namespace(np.zeros(0))
@@ -83,7 +83,7 @@ def as_real(x, name):
         raise TypeError(f"{name} has dtype {x.dtype}, no format of this book: convert to float32")
     if kind != "real":
         raise TypeError(
-            f"{name} must hold real numbers in a floating-point or integer dtype, not {x.dtype}"
+            f"{name} must hold real numbers in a floating-point or integer dtype, not {_held(x)}"
         )
     return x
 
@@ -177,7 +177,7 @@ def as_mask(mask, x):
     """
     mask = _as_array(mask, "mask")
     if _kind(mask) != "boolean":
-        raise TypeError(f"mask must be boolean, True where a class takes part, not {mask.dtype}")
+        raise TypeError(f"mask must be boolean, True where a class takes part, not {_held(mask)}")
     mask = _beside(mask, x)
     if tuple(mask.shape) == tuple(x.shape):
         return mask
@@ -239,6 +239,14 @@ def as_number(value, name, low=-math.inf):
     return number
 
 
+def as_int(value):
+    """Return an integer as an int, and None for whatever is none, True and False among it."""
+    try:
+        return None if isinstance(value, bool | np.bool_) else operator.index(value)
+    except TypeError:
+        return None
+
+
 def as_label(value):
     """Return the one label that does not count as an int.
 
@@ -247,10 +255,10 @@ def as_label(value):
     TypeError
         If it is no integer.
     """
-    try:
-        return operator.index(None if isinstance(value, bool) else value)
-    except TypeError:
-        raise TypeError(f"ignore_label must be an integer, not {value!r}") from None
+    label = as_int(value)
+    if label is None:
+        raise TypeError(f"ignore_label must be an integer, not {value!r}")
+    return label
 
 
 def at_least_float32(x):
@@ -282,7 +290,10 @@ def as_float64_array(x, xp):
         If the library has no float64 now: JAX, unless told otherwise.
     """
     if is_jax_namespace(xp) and xp.result_type(xp.float64) != xp.float64:
-        raise TypeError("float64 is off in JAX: jax.config.update('jax_enable_x64', True)")
+        raise TypeError(
+            "float64 is off in JAX: jax.config.update('jax_enable_x64', True); the functions named "
+            "..._twosum need none"
+        )
     return x if x.dtype == xp.float64 else xp.astype(x, xp.float64)
 
 
@@ -398,12 +409,9 @@ def class_axis(axis, ndim):
     numpy.exceptions.AxisError
         If it does not exist.
     """
-    try:
-        axis = operator.index(axis)
-    except TypeError:
-        raise TypeError(
-            f"axis must be one int, because labels index one axis; got {axis!r}"
-        ) from None
+    given, axis = axis, as_int(axis)
+    if axis is None:
+        raise TypeError(f"axis must be one int, because labels index one axis; got {given!r}")
     if ndim == 0:
         raise np.exceptions.AxisError(
             "x is a scalar: cross-entropy needs at least one axis of classes"
@@ -460,7 +468,7 @@ def _as_array(x, name):
         return x
     if type(x) is int:
         return np.asarray(x)
-    if _hides_entries(x):
+    if hides_entries(x):
         raise TypeError(
             f"{name} hides entries behind a mask, which the formulas do not see: give plain "
             "arrays, and tell softmax_masked which classes count, or ignore_label which samples"
@@ -476,14 +484,10 @@ def _as_array(x, name):
     return x if x.dtype.isnative else x.astype(x.dtype.newbyteorder("="))
 
 
-def _hides_entries(x):
-    """Tell whether an array, or a part of a list, is a masked array whose mask hides something."""
-    if isinstance(x, np.ma.MaskedArray):
-        return np.ma.is_masked(x)
-    if type(x) in (list, tuple):
-        return any(type(part) not in (int, float) and _hides_entries(part) for part in x)
-    lazy = getattr(x, "_meta", None)  # dask's picture of its blocks
-    return isinstance(lazy, np.ma.MaskedArray) or hasattr(x, "get_mask")  # PyTorch's MaskedTensor
+def _held(x):
+    """Name what an array holds that is no number: None rather than object."""
+    objects = x.dtype == object if isinstance(x, _NUMPY_TYPES) else False
+    return " and ".join(sorted({type(v).__name__ for v in x.flat})) if objects else x.dtype
 
 
 def _check_labels(labels, x, axis, ignored):
@@ -591,11 +595,12 @@ def _numpy_kind(dtype):
 def _as_axes(axis, ndim):
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)  # nearly every call
     given = axis if isinstance(axis, tuple) else (axis,)
-    try:
-        axes = tuple(operator.index(a) for a in given)
-    except TypeError:
-        raise TypeError(f"axis must be an int, a tuple of ints or None, not {axis!r}") from None
+    axes = tuple(map(as_int, given))
+    if None in axes:
+        raise TypeError(f"axis must be an int, a tuple of ints or None, not {axis!r}")
     for a in axes:
         if not -max(ndim, 1) <= a < max(ndim, 1):
             raise np.exceptions.AxisError(

@@ -113,7 +113,7 @@ def each(function, array):
 def _numpy_array(x, name):
     if hasattr(x, "detach") and is_compiled(array_namespace(x)):
         raise no_values(x)  # what would be read are no numbers
-    if _hides_entries(x):
+    if hides_entries(x):
         raise TypeError(f"{name} hides entries behind a mask: give an array of those that count")
     try:
         return np.asarray(_from_torch(x) if is_torch_array(x) else x)
@@ -147,11 +147,14 @@ def _from_torch(tensor):
     return tensor.double() if tensor.dtype.is_floating_point else tensor  # NumPy lacks some types
 
 
-def _hides_entries(x):
-    """Tell whether a masked array, or one in a list, hides something."""
-    if isinstance(x, list | tuple):
-        return any(type(part) not in (int, float) and _hides_entries(part) for part in x)
-    return np.ma.is_masked(x) or hasattr(x, "get_mask")  # NumPy's and PyTorch's
+def hides_entries(x):
+    """Tell whether an array, or a part of a list, is a masked array whose mask hides something."""
+    if isinstance(x, np.ma.MaskedArray):
+        return np.ma.is_masked(x)
+    if type(x) in (list, tuple):
+        return any(type(part) not in (int, float) and hides_entries(part) for part in x)
+    lazy = getattr(x, "_meta", None)  # dask's picture of its blocks
+    return isinstance(lazy, np.ma.MaskedArray) or hasattr(x, "get_mask")  # PyTorch's MaskedTensor
 
 
 def kind_of(dtype):

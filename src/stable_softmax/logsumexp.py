@@ -60,8 +60,9 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
-    at_max, none = (x == m) & xp.isfinite(m), xp.zeros_like(x)
-    e = xp.exp(x - _finite(m, xp))
+    shift = _finite(m, xp)
+    at_max, none = x == shift, xp.zeros_like(x)
+    e = xp.exp(x - shift)
     k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)  # ones, and differentiable
     k = xp.where(k > 1, k, xp.ones_like(k))
     rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)

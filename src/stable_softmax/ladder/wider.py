@@ -18,7 +18,7 @@ from array_api_compat import (
     is_torch_namespace,
 )
 
-from ..arrays import as_logits, as_samples, drop_axes, one_hot
+from ..arrays import as_float64_array, as_logits, as_samples, drop_axes, one_hot
 from ..floating_point import FP64, format_of
 from .pair_arithmetic import round_to_odd
 from .twosum import (
@@ -128,15 +128,16 @@ def _log_softmax_rows(x, xp):
 def _cross_entropy_rows(x, labels, xp):
     top, log_sum = _log_sum(*_shift(x, xp), xp)
     index = xp.expand_dims(labels, axis=-1)
-    z = _as_float64(xp.take_along_axis(x, index, axis=-1), xp) - _as_float64(_max(x, xp), xp)
+    m = as_float64_array(_max(x, xp), xp)
+    z = as_float64_array(xp.take_along_axis(x, index, axis=-1), xp) - m
     top = xp.take_along_axis(top, index, axis=-1)
     return _round_once(log_sum - _away_from_0(z, top, xp), x.dtype)
 
 
 def _logsumexp_rows(x, xp):
-    m = _as_float64(_max(x, xp), xp)
+    m = as_float64_array(_max(x, xp), xp)
     shift = xp.where(xp.isfinite(m), m, xp.full_like(m, FP64.largest))  # inf - inf would be nan
-    z = _as_float64(x, xp) - shift
+    z = as_float64_array(x, xp) - shift
     _, log_sum = _log_sum(z, z == 0, xp)
     return _round_once(m + log_sum, x.dtype)
 
@@ -157,7 +158,7 @@ def _max(x, xp):
 def _shift(x, xp):
     """Return x - m in float64, and where it is 0 because x is the maximum."""
     m = _max(x, xp)
-    return _as_float64(x, xp) - _as_float64(m, xp), x == m
+    return as_float64_array(x, xp) - as_float64_array(m, xp), x == m
 
 
 def _sums(z, at_max, xp):
@@ -207,16 +208,6 @@ def _by_blocks(rows_function, x, axis, *labels):
     blocks = ([r[i : min(i + step, count), ...] for r in rows] for i in starts)
     parts = [rows_function(*block, xp) for block in blocks]
     return parts[0] if len(parts) == 1 else xp.concat(parts)
-
-
-def _as_float64(x, xp):
-    """Return x in float64, or say that its library has none."""
-    if is_jax_namespace(xp) and xp.asarray(0.0).dtype != xp.float64:
-        raise TypeError(
-            "JAX has no float64 before jax.config.update('jax_enable_x64', True); "
-            "the functions named ..._twosum need none"
-        )
-    return xp.astype(x, xp.float64)
 
 
 def _round_once(s, dtype):
