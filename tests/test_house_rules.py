@@ -8,7 +8,7 @@ import jupytext
 import pytest
 import yaml
 
-from tests.pages import BELITTLING, CHAPTERS, MODULES, PAGES, ROOT, SOLUTIONS, SOURCE, read
+from tests.pages import BELITTLING, CHAPTERS, MODULES, PAGES, ROOT, SOLUTIONS, SOURCE, TOC, read
 
 REFERENCE_CHAPTER = "book/corrections"  # a collection: longer, with headings of its own
 HEADINGS = ["Summary", "Exercises", "Further reading"]
@@ -97,6 +97,14 @@ def test_a_chapter_opens_as_the_template_says(page):
     box = body.split("```{code-cell}")[0]
     assert ":class: in-this-chapter" in box
     assert re.search(r"\*\*Time:\*\* \d+ minutes to read, \d+ with the exercises$", box, re.M)
+
+
+def test_the_cover_knows_how_long_its_core_takes():
+    core = [c["file"] for part in TOC["parts"][:4] for c in part["chapters"]]
+    times = [re.search(r"(\d+) minutes to read, (\d+) with the exercises", read(c)) for c in core]
+    hours = [round(sum(int(found[i]) for found in times) / 60) for i in (1, 2)]
+    told = re.search(r"about (\d+) hours to read, and about (\d+) hours with", read("index"))
+    assert [int(told[1]), int(told[2])] == hours
 
 
 @every(CHAPTERS)
