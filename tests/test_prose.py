@@ -1,10 +1,11 @@
 """The prose of the book: what a native reader would stumble over, as far as a machine can tell."""
 
+import ast
 import re
 
 import pytest
 
-from tests.pages import CHAPTERS, PAGES, SOLUTIONS, read
+from tests.pages import CHAPTERS, PAGES, ROOT, SOLUTIONS, read
 
 READ = [page for page in PAGES if page not in {"genindex", "book/bibliography"}]
 NOT_PROSE = [
@@ -73,3 +74,22 @@ def test_the_paragraphs_of_a_chapter_are_found():
     words = {page: sum(len(p.split()) for p in paragraphs(page)) for page in CHAPTERS}
     assert all(count > 1000 for count in words.values()), words
     assert all(paragraphs(page) for page in SOLUTIONS)
+
+
+SOURCES = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "book/_ext").glob("*.py")])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(ROOT).as_posix())
+def test_no_docstring_is_worded_as_in_another_language(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.FunctionDef, ast.ClassDef)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, documented)]
+    texts = [" ".join((ast.get_docstring(node) or "").split()) for node in nodes]
+    texts = [re.sub(r"``[^`]*``|`[^`]*`", "code", text) for text in texts]
+    found = [
+        f"{better!r} instead of: {text[max(0, m.start() - 40) : m.end() + 30]}"
+        for better, pattern in FOREIGN.items()
+        for text in texts
+        for m in re.finditer(pattern, text)
+    ]
+    assert not found, "\n".join(found)

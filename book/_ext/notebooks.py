@@ -1,6 +1,6 @@
 """Publish every page with code as a notebook that opens anywhere: no outputs, plain Markdown.
 
-Jupyter, Colab and VS Code show MyST as it is typed, so the sources of the pages are no notebooks
+Jupyter, Colab and VS Code show MyST as it is typed, so the sources of the pages are not notebooks
 for readers; the theme's own copies of them are, besides, different after every second build. Here
 a notebook is written from the page as Sphinx has resolved it: references, numbers and titles are
 text by then. ``book/overflow.md`` becomes ``notebooks/overflow.ipynb`` in the folder of the site,
@@ -59,7 +59,7 @@ BREAK = None  # between two Markdown cells
 class Page:
     """A resolved page, and the Markdown of its parts.
 
-    The methods named after a kind of node yield what they make of it: strings, each a paragraph or
+    The methods named after a kind of node yield what becomes of it: strings, each a paragraph or
     the like, code cells, and breaks between cells.
 
     Parameters

@@ -33,7 +33,7 @@ def use_local_mathjax(app, config):
 
 
 def check_figures(app, doctree, docname):
-    """Warn of an image that says nothing to those who do not see it, or stands without a caption.
+    """Warn of an image that says nothing to those who do not see it, or has no caption.
 
     MyST-NB puts the name of the file where an alternative text is missing.
     """

@@ -1,6 +1,6 @@
 """Write the configuration with which Sphinx alone builds the book: the way out of Jupyter Book 1.
 
-Jupyter Book 1 is held at Sphinx 7, while the parts it is made from go on. ``python -m
+Jupyter Book 1 is held at Sphinx 7, while the parts it is made of move ahead. ``python -m
 book_tools.plain_sphinx .`` writes ``conf.py`` into the folder of ``_config.yml``, and the newest
 Sphinx builds the same pages from it, here without executing them::
 

@@ -269,7 +269,7 @@ def reason(done):
 def leaks(source, released):
     """Return what students would get of answers and hidden tests, each as a reason.
 
-    A line may stand in a public cell as well, but not every line of an answer or a hidden test.
+    A line may be in a public cell as well, but not every line of an answer or a hidden test.
     """
     blocks, public = [], set()
     for cell in source.cells:

@@ -171,7 +171,7 @@ class Kernel:
         Raises
         ------
         Stopped
-            As `run`, and if the kernel sends something that is no answer.
+            As `run`, and if the kernel sends something that is not an answer.
         """
         request = base64.b64encode(json.dumps(travel.pack(arguments)).encode()).decode()
         code = (

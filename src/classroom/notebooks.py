@@ -104,7 +104,7 @@ def grade_id(cell):
 def assemble(theirs, master):
     """Return the assignment with a student's answers, and the cells that the student added.
 
-    Cells are known by their names, which stand in their metadata and, where a program has dropped
+    Cells are known by their names, which are in their metadata and, where a program has dropped
     these, in their identifiers. Pieces of an answer that was split or copied are joined. Everything
     but answers and added cells is taken from the assignment.
 

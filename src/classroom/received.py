@@ -55,7 +55,7 @@ def read_answer(reply):
     Raises
     ------
     ValueError
-        If it is no answer that can be read.
+        If it is not an answer that can be read.
     """
     try:
         text = reply["user_expressions"]["reply"]["data"]["text/plain"]

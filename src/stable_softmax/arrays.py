@@ -221,7 +221,7 @@ def as_number(value, name, low=-math.inf):
     Raises
     ------
     TypeError
-        If it is no real number.
+        If it is not a real number.
     ValueError
         If it is nan or too small.
     """
@@ -240,7 +240,7 @@ def as_number(value, name, low=-math.inf):
 
 
 def as_int(value):
-    """Return an integer as an int, and None for whatever is none, True and False among it."""
+    """Return an integer as an int, or None for anything else, including True and False."""
     try:
         return None if isinstance(value, bool | np.bool_) else operator.index(value)
     except TypeError:
@@ -253,7 +253,7 @@ def as_label(value):
     Raises
     ------
     TypeError
-        If it is no integer.
+        If it is not an integer.
     """
     label = as_int(value)
     if label is None:
@@ -485,7 +485,7 @@ def _as_array(x, name):
 
 
 def _held(x):
-    """Name what an array holds that is no number: None rather than object."""
+    """Name what an array holds that is not a number: None rather than object."""
     objects = x.dtype == object if isinstance(x, _NUMPY_TYPES) else False
     return " and ".join(sorted({type(v).__name__ for v in x.flat})) if objects else x.dtype
 

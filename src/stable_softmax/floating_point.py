@@ -128,7 +128,7 @@ def format_of(x):
     Raises
     ------
     TypeError
-        If the type is no floating-point format of this book, for example an integer.
+        If the type is not a floating-point format of this book, for example an integer.
     """
     if isinstance(x, Format):
         return x

@@ -1,4 +1,4 @@
-"""Softmax: the definition as it stands, and the forms that survive large logits.
+"""Softmax: the literal definition, and the forms that survive large logits.
 
 The functions run on NumPy, PyTorch, JAX, dask and other libraries that follow the array-API
 standard, and derivatives flow through them; a table in the book (:ref:`array-libraries`) says

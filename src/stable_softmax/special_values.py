@@ -170,7 +170,7 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
     labels : array_like of int
         Class indices, or `ignore_label`; the shape of `x` without its class axis.
     ignore_label : int
-        The label of samples that do not count; TypeError if it is no integer.
+        The label of samples that do not count; TypeError if it is not an integer.
     """
     ignore_label = as_label(ignore_label)
     x, labels, axis = as_samples(x, labels, axis, ignore_label)

@@ -9,7 +9,7 @@ from .report import Case, check_cases
 
 
 def check_strict_labels(function):
-    """Check a cross-entropy of a batch that refuses labels which are no class indices.
+    """Check a cross-entropy of a batch that refuses labels that are not class indices.
 
     ``function(x, labels)`` takes logits of shape (k, n) and an array of k labels, and
     returns k losses; ``ValueError`` for a label out of range, ``TypeError`` for labels of another

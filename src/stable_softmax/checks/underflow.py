@@ -12,7 +12,7 @@ from .report import Case, check_cases
 
 
 def check_underflow_zone(function):
-    """Check the prediction of what the naive softmax makes of the logits c, c - 1, c - 2.
+    """Check the prediction of what the naive softmax returns for the logits c, c - 1, c - 2.
 
     The answer takes a number c and a `stable_softmax.floating_point.Format`, returns ``"right"``,
     ``"degraded"``, ``"zeros"`` or ``"nan"``.

@@ -66,7 +66,7 @@ def parts_of(result, names):
     Raises
     ------
     Wrong
-        If the result is no tuple, list or array of so many parts.
+        If the result is not a tuple, list or array of so many parts.
     """
     if result is None:
         raise Wrong("nothing was returned")

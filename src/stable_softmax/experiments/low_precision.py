@@ -74,7 +74,7 @@ def gradient_in_format(gradient, fmt, scale=1.0):
 
 
 def losses_in_format(hidden, weights, labels, fmt, steps=STEPS):
-    """Cross-entropy from the last layer on, with chosen steps in a short format, float64 elsewhere.
+    """Cross-entropy of a last layer, with chosen steps in a short format and the rest in float64.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def losses_in_format(hidden, weights, labels, fmt, steps=STEPS):
     Raises
     ------
     TypeError
-        As `odds_change`, for `hidden` and `weights`; or if labels are no integers.
+        As `odds_change`, for `hidden` and `weights`; or if labels are not integers.
     ValueError
         If `steps` holds an unknown name, or the shapes or the labels do not fit.
     """

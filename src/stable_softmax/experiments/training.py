@@ -33,7 +33,7 @@ LOSSES = {
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Where a run died: the step, from 1 on, the first tensor not finite, and "inf" or "nan"."""
+    """Where a run died: the step, counted from 1, the first tensor not finite, "inf" or "nan"."""
 
     step: int
     tensor: str
@@ -89,7 +89,7 @@ def load_digits_split(scale=1 / 16, seed=0):
     ImportError
         If scikit-learn is not installed.
     TypeError, ValueError
-        If `scale` is not one real number, or `seed` not an int from 0 on.
+        If `scale` is not one real number, or `seed` not an int of at least 0.
     """
     scale, seed = one_number(scale, "scale"), count(seed, "seed", 0)
     pixels, labels = _digits()

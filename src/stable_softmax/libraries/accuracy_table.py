@@ -217,7 +217,7 @@ def relative_times(functions, *arguments, repeats=7):
     Returns
     -------
     list of float
-        A ratio from one run on a machine that may be doing other work, too.
+        A ratio from one run on a machine that may also be doing other work.
     """
     best = [np.inf] * len(functions)
     for _ in range(repeats + 1):  # the first round warms up, and hardly ever wins

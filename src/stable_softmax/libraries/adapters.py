@@ -57,7 +57,7 @@ def call_all(functions, x, labels):
     Raises
     ------
     TypeError
-        If `functions` is no mapping.
+        If `functions` is not a mapping.
     """
     if not isinstance(functions, Mapping):
         kind = type(functions).__name__

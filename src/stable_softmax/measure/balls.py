@@ -35,7 +35,7 @@ def ball_arithmetic():
 
 
 class Terms:
-    """The exponentials of a finite row minus its maximum, and what softmax makes of them.
+    """The exponentials of a finite row minus its maximum, and what softmax needs of them.
 
     The sum is 1, or k for k equal maxima, and a tail that no precision may reach. However small,
     it decides a tie: the result lies beyond the middle of two numbers. There, ``2**-bits`` takes

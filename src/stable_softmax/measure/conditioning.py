@@ -75,8 +75,8 @@ def sum_sequential(x):
 
     Notes
     -----
-    The first number takes part in n - 1 additions. NumPy's and PyTorch's cumulative sums are no
-    substitute: PyTorch's may use a longer format inside.
+    The first number takes part in n - 1 additions. NumPy's and PyTorch's cumulative sums
+    cannot replace it: PyTorch's may use a longer format inside.
     """
     x, axis, _ = as_logits(x)
     if not axis:

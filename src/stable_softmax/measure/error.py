@@ -171,7 +171,7 @@ def softmax_bound_naive(n, exp_error=1.0):
     TypeError
         If an argument is not real.
     ValueError
-        If n is not a whole number from 1 on, or what cannot be negative is negative.
+        If n is not a positive whole number, or what cannot be negative is negative.
     """
     return _classes(n) + 1 + 2 * _size(exp_error, "exp_error")
 

@@ -27,7 +27,7 @@ def draw_network(sizes, labels=None, *, ax=None):
     Returns
     -------
     Axes
-        Without ticks. Above each pair of layers stand the numbers of weights and biases.
+        Without ticks. Above each pair of layers are the numbers of weights and biases.
     """
     sizes = check_sizes(sizes)
     labels = _default_labels(len(sizes)) if labels is None else list(labels)
