@@ -412,3 +412,12 @@ def test_lengths_that_dask_does_not_know_are_refused_for_labels_only():
         as_samples(x[positive], np.array([0, 1]))
     some = x[positive].compute_chunk_sizes()
     np.testing.assert_array_equal(take_label(*as_samples(some, [1, 0])), [3, 4])
+
+
+def test_tensors_that_cannot_be_computed_with_are_refused_with_what_to_give():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    with pytest.raises(TypeError, match=r"x is a sparse tensor: give x.to_dense\(\)"):
+        as_logits(torch.eye(3).to_sparse())
+    for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+        with pytest.raises(TypeError, match=rf"not compute in {dtype}: convert x to float32"):
+            as_logits(torch.ones(3).to(dtype))

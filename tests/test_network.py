@@ -229,3 +229,8 @@ def test_two_libraries_do_not_mix():
     torch = pytest.importorskip("torch")
     with pytest.raises(TypeError, match="different array libraries"):
         forward(network(), torch.zeros(10))
+
+
+def test_parameters_are_drawn_from_a_generator():
+    with pytest.raises(TypeError, match="rng must be np.random.default_rng"):
+        initial_parameters([3, 2], 0)

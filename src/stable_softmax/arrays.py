@@ -81,6 +81,8 @@ def as_real(x, name):
         return xp.astype(x, xp.asarray(0.0).dtype)
     if kind == "foreign":
         raise TypeError(f"{name} has dtype {x.dtype}, no format of this book: convert to float32")
+    if kind == "stored":
+        raise TypeError(f"PyTorch does not compute in {x.dtype}: convert {name} to float32")
     if kind != "real":
         raise TypeError(
             f"{name} must hold real numbers in a floating-point or integer dtype, not {_held(x)}"
@@ -474,6 +476,8 @@ def _as_array(x, name):
             "arrays, and tell softmax_masked which classes count, or ignore_label which samples"
         )
     if is_array_api_obj(x) and not isinstance(x, _NUMPY_TYPES):
+        if is_torch_array(x) and "strided" not in str(x.layout):
+            raise TypeError(f"{name} is a sparse tensor: give {name}.to_dense()")
         return x
     try:
         x = np.asarray(x)
@@ -567,13 +571,18 @@ def _last(x, axes):
 
 
 def _kind(x):
-    """Return "boolean", "integer", "real", "foreign" (real, not of this book) or "other"."""
+    """Return the kind of numbers: "boolean", "integer", "real" or "other".
+
+    "foreign" is real and not of this book; "stored" is a format that PyTorch keeps numbers in.
+    """
     if isinstance(x, _NUMPY_TYPES):
         return _numpy_kind(x.dtype)
     xp = namespace(x)
     kinds = {"boolean": "bool", "integer": "integral", "real": "real floating"}
     if is_dask_array(x):
         return _numpy_kind(x.dtype)
+    if "torch.float8" in str(x.dtype):
+        return "stored"
     return next((kind for kind, name in kinds.items() if xp.isdtype(x.dtype, name)), "other")
 
 

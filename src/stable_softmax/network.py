@@ -34,10 +34,12 @@ def initial_parameters(sizes, rng):
     Raises
     ------
     TypeError
-        If a size is not an integer.
+        If a size is not an integer, or `rng` is not such a generator.
     ValueError
         If there are fewer than two sizes, or one is not positive.
     """
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng must be np.random.default_rng(0) or the like, not {rng!r}")
     sizes = check_sizes(sizes)
     parameters = []
     for k, n in pairwise(sizes):

@@ -11,7 +11,7 @@ import jupytext
 import numpy as np
 import pytest
 
-from stable_softmax import checks, softmax_exact, softmax_naive, softmax_shifted
+from stable_softmax import BF16, checks, softmax_exact, softmax_naive, softmax_shifted
 from stable_softmax.checks import Case, Report, check_cases
 from tests.pages import CHAPTERS, ROOT
 
@@ -188,7 +188,7 @@ def test_a_dtype_that_must_be_kept_is_asked_for(result, name):
 
 def test_two_formats_of_16_bits_do_not_stand_in_for_each_other():
     case = Case("case", (X,), np.float16(X))
-    assert reason(lambda x: x.astype("bfloat16"), case) == (
+    assert reason(lambda x: x.astype(BF16.dtype), case) == (
         "float16 was asked for, this is bfloat16"
     )
 
@@ -480,3 +480,9 @@ def test_the_table_under_an_exercise_shows_failures_and_gives_no_solution_away(p
         table = capsys.readouterr().out
         assert "FAIL" in table
         assert "Hint" not in table, "a mistake of this check is the starter"
+
+
+def test_an_array_that_does_not_fit_the_memory_is_not_read(capsys):
+    endless = np.broadcast_to(1.0, (10**6, 10**6))  # a view of one number
+    assert not check_cases(lambda x: endless, [Case("one", (np.ones(2),), np.ones(2))])
+    assert "an array of shape (1000000, 1000000) was returned" in capsys.readouterr().out

@@ -285,3 +285,23 @@ def test_central_difference_takes_one_number_from_the_function():
         central_difference(np.sum, [1.0], INF)
     with pytest.raises(TypeError, match="x must hold real numbers, not"):
         central_difference(np.sum, ["a"], 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("bound", "arguments"),
+    [
+        (softmax_bound_naive, {"n": [2, 3], "exp_error": [1, 2, 3]}),
+        (softmax_bound_shifted, {"n": [2, 3], "spread": np.ones(3)}),
+        (softmax_bound_division_free, {"n": 2, "lse": np.ones(2), "deviation": np.ones(3)}),
+        (logsumexp_bound_naive, {"n": [2, 3], "lse": np.ones(3)}),
+        (logsumexp_bound_shifted, {"n": 2, "lse": np.ones(2), "minimum": np.ones(3)}),
+    ],
+)
+def test_a_bound_names_the_shapes_that_do_not_broadcast(bound, arguments):
+    with pytest.raises(ValueError, match="the shapes do not broadcast: n has shape"):
+        bound(**arguments)
+
+
+def test_a_derivative_is_that_of_a_function():
+    with pytest.raises(TypeError, match="f must be a function, not ndarray"):
+        central_difference(np.ones(2), 1.0, 1e-6)

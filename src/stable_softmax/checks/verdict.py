@@ -4,6 +4,7 @@ Errors are measured in the format that was asked for. A shorter one is refused, 
 the digits; a longer one is as good, unless the exercise asks for a dtype.
 """
 
+import math
 import numbers as python_numbers
 
 import numpy as np
@@ -11,6 +12,8 @@ import numpy as np
 from ..arrays import as_float64
 from ..floating_point import FP64, format_of
 from ..measure.error import relative_error, ulp_error
+
+_MOST = 10**6  # numbers that are read: no exercise asks for a hundredth of it
 
 
 class Wrong(Exception):
@@ -189,6 +192,8 @@ def _read(result):
     if np.ma.is_masked(result):
         raise Wrong("some entries of the result are masked")
     array = result if hasattr(result, "detach") else _array(result)
+    if math.prod(array.shape) > _MOST:
+        raise Wrong(f"an array of shape {tuple(array.shape)} was returned, far more than asked for")
     name = str(array.dtype).removeprefix("torch.")
     if name.startswith("complex"):
         raise Wrong("complex numbers were returned; take their .real or .imag")

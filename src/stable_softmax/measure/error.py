@@ -131,10 +131,12 @@ def central_difference(f, x, step):
     Raises
     ------
     TypeError
-        If `x`, `step` or a value of `f` is not real.
+        If `x`, `step` or a value of `f` is not real, or `f` cannot be called.
     ValueError
         If `step` is not positive and finite, or `f` returns more than one number.
     """
+    if not callable(f):
+        raise TypeError(f"f must be a function, not {type(f).__name__}")
     h = positive_number(step, "step")
     x = float_numbers(x)
     gradient = np.empty_like(x)
@@ -171,9 +173,11 @@ def softmax_bound_naive(n, exp_error=1.0):
     TypeError
         If an argument is not real.
     ValueError
-        If n is not a positive whole number, or what cannot be negative is negative.
+        If n is not a positive whole number, what cannot be negative is negative, or the shapes do
+        not broadcast.
     """
-    return _classes(n) + 1 + 2 * _size(exp_error, "exp_error")
+    n, more = _together(n=_classes(n), exp_error=_size(exp_error, "exp_error"))
+    return n + 1 + 2 * more
 
 
 def softmax_bound_shifted(n, spread, exp_error=1.0):
@@ -188,7 +192,10 @@ def softmax_bound_shifted(n, spread, exp_error=1.0):
     spread : float or array
         ``max(x) - min(x)``.
     """
-    return _classes(n) + 2 * _size(exp_error, "exp_error") + 2 * _size(spread, "spread")
+    n, more, spread = _together(
+        n=_classes(n), exp_error=_size(exp_error, "exp_error"), spread=_size(spread, "spread")
+    )
+    return n + 2 * more + 2 * spread
 
 
 def softmax_bound_division_free(n, lse, deviation, exp_error=1.0):
@@ -207,8 +214,13 @@ def softmax_bound_division_free(n, lse, deviation, exp_error=1.0):
     deviation : float or array
         ``max |x - lse|``.
     """
-    rest = _classes(n) + 2 * _size(exp_error, "exp_error")
-    return np.abs(_real(lse, "lse")) + _size(deviation, "deviation") + rest
+    n, more, lse, deviation = _together(
+        n=_classes(n),
+        exp_error=_size(exp_error, "exp_error"),
+        lse=float_numbers(lse, "lse"),
+        deviation=_size(deviation, "deviation"),
+    )
+    return np.abs(lse) + deviation + n + 2 * more
 
 
 def logsumexp_bound_naive(n, lse, exp_error=1.0):
@@ -223,8 +235,11 @@ def logsumexp_bound_naive(n, lse, exp_error=1.0):
     lse : float or array
         The log-sum-exp of the logits; where it is 0, the bound is inf.
     """
+    n, more, lse = _together(
+        n=_classes(n), exp_error=_size(exp_error, "exp_error"), lse=float_numbers(lse, "lse")
+    )
     with np.errstate(divide="ignore"):
-        return 1 + (_classes(n) + _size(exp_error, "exp_error")) / np.abs(_real(lse, "lse"))
+        return 1 + (n + more) / np.abs(lse)
 
 
 def logsumexp_bound_shifted(n, lse, minimum, exp_error=1.0):
@@ -242,9 +257,14 @@ def logsumexp_bound_shifted(n, lse, minimum, exp_error=1.0):
     minimum : float or array
         ``min(x)``.
     """
-    lse, more = _real(lse, "lse"), _size(exp_error, "exp_error") - 1
+    n, more, lse, minimum = _together(
+        n=_classes(n),
+        exp_error=_size(exp_error, "exp_error"),
+        lse=float_numbers(lse, "lse"),
+        minimum=float_numbers(minimum, "minimum"),
+    )
     with np.errstate(divide="ignore"):
-        return 1 + (np.abs(lse + _classes(n) - _real(minimum, "minimum")) + more) / np.abs(lse)
+        return 1 + (np.abs(lse + n - minimum) + more - 1) / np.abs(lse)
 
 
 def _format(computed):
@@ -253,27 +273,27 @@ def _format(computed):
 
 def _numbers(**arguments):
     """Return the arguments as exact numbers, all of one shape."""
-    numbers = {name: exact_numbers(x, name) for name, x in arguments.items()}
+    return _together(**{name: exact_numbers(x, name) for name, x in arguments.items()})
+
+
+def _together(**arrays):
+    """Return arrays in one shape."""
     try:
-        return np.broadcast_arrays(*numbers.values())
+        return np.broadcast_arrays(*arrays.values())
     except ValueError:
-        shapes = ", ".join(f"{name} has shape {x.shape}" for name, x in numbers.items())
+        shapes = ", ".join(f"{name} has shape {x.shape}" for name, x in arrays.items())
         raise ValueError(f"the shapes do not broadcast: {shapes}") from None
 
 
-def _real(x, name):
-    return float_numbers(x, name)
-
-
 def _size(x, name):
-    x = _real(x, name)
+    x = float_numbers(x, name)
     if np.any(x < 0):
         raise ValueError(f"{name} must not be negative, but holds {np.min(x)}")
     return x
 
 
 def _classes(n):
-    n = _real(n, "n")
+    n = float_numbers(n, "n")
     if not np.all((n >= 1) & (n == np.floor(n))):
         raise ValueError("n must be a number of classes: whole, and at least 1")
     return n
