@@ -91,7 +91,8 @@ class NumberLine:
     def mark(self, numbers, role="exact", height=0.24):
         """Mark each number of an array that is on this piece with an upright tick."""
         inside = [n for n in np.ravel(numbers) if self.low <= n <= self.high]
-        look = {"color": COLORS[role], "linewidth": 1.2, "zorder": 2}
+        width = 1.2 if role == "exact" else 2.0  # a pale color needs more of it
+        look = {"color": COLORS[role], "linewidth": width, "zorder": 2}
         self.ax.vlines(
             [self.place(n) for n in inside], -self.row, height - self.row, label=role, **look
         )
