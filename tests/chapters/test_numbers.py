@@ -164,6 +164,16 @@ def test_in_float16_numpy_adds_ones_within_u_until_the_sum_is_infinite():
         assert np.isinf(np.ones(65_520, dtype=np.float16).sum())
 
 
+def test_a_rounded_logarithm_does_no_harm_to_a_rounding_to_40_bits():
+    k = np.repeat(np.arange(-1000, 1001.0, 10), 50)
+    x = 2.0**k * (1 - np.tile(2.0 ** np.arange(-53, -3), 201))
+    e = np.floor(np.log2(x))
+    assert np.any(e != np.frexp(x)[1] - 1)  # the logarithm errs here
+    for p in [2, 11, 24, 40]:
+        spacing, right = 2.0 ** (e - p + 1), np.ldexp(1.0, np.frexp(x)[1] - p)
+        assert np.array_equal(spacing * np.rint(x / spacing), right * np.rint(x / right))
+
+
 def test_6691_token_numbers_survive_float16():
     tokens = np.arange(50_257)
     stored = tokens.astype(np.float16).astype(int)
