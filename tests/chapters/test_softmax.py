@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from stable_softmax import FP64, softmax_naive, softmax_shifted
+from stable_softmax import (
+    FP32,
+    FP64,
+    exp_exact,
+    relative_error,
+    softmax_exact,
+    softmax_naive,
+    softmax_shifted,
+)
+from stable_softmax.experiments.training import load_digits_split
 
 LOGITS = np.random.default_rng(0).normal(scale=3, size=(50, 10))
 BATCH = np.array([[3.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 0.0, 2.0]])  # of the chapter
@@ -65,3 +74,45 @@ def test_a_second_softmax_is_at_most_e_over_e_plus_n_minus_1_so_the_loss_has_a_f
     one_hot = softmax_naive(np.eye(n)[0])  # the bound is attained
     assert abs(one_hot[0] - largest) <= slack * largest
     assert {3: 0.551, 5: 0.905, 10: 1.461, 100: 3.622}.get(n, round(floor, 3)) == round(floor, 3)
+
+
+U = FP32.unit_roundoff
+
+
+@pytest.mark.parametrize("n", [2, 3, 4, 10, 300])
+def test_each_probability_is_off_by_at_most_n_plus_twice_alpha(n):
+    """Where nothing leaves the format, each probability of the naive softmax is off by at most
+    n + 2α units of roundoff, if the exponential is off by at most α of them."""
+    x = np.random.default_rng(n).uniform(-40, 40, size=(60_000 // n, n)).astype(np.float32)
+    e, exact = np.exp(x), softmax_exact(x, dtype=FP64)
+    alpha = relative_error(e, exp_exact(x, dtype=FP64)).max() / U
+    bound = (n + 2 * alpha) * 1.0001  # for the products of two errors, which were dropped
+    left_to_right = e / np.cumsum(e, axis=-1)[:, -1:]
+    for computed in (softmax_naive(x), left_to_right):
+        assert relative_error(computed, exact).max() / U <= bound
+
+
+def test_where_exp_errs_by_more_than_u_two_classes_can_err_by_more_than_n_plus_3():
+    row = np.array([1.0411971, 9.581122], dtype=np.float32)
+    exact = exp_exact(row, dtype=FP64)
+    alpha = relative_error(np.exp(row), exact) / U
+    if alpha.max() < 1.5:
+        pytest.skip("this processor's exp is more accurate than the one of the chapter")
+    errors = relative_error(softmax_naive(row), softmax_exact(row, dtype=FP64)) / U
+    assert 2 + 3 < errors[0] <= 2 + 2 * alpha.max()
+
+
+def test_scipy_normalizes_a_batch_as_one_row():
+    special = pytest.importorskip("scipy.special")
+    p = special.softmax(BATCH)
+    assert abs(p.sum() - 1) <= 20 * FP64.unit_roundoff
+    assert np.all(p.sum(axis=-1) < 0.6)
+
+
+def test_a_layer_of_mean_images_gives_a_6_two_thirds_of_the_probability():
+    pytest.importorskip("sklearn")
+    x_train, y_train, x_test, y_test = load_digits_split()
+    means = np.array([x_train[y_train == d].mean(axis=0) for d in range(10)])
+    p = softmax_naive(x_test[0] @ means.T - np.sum(means**2, axis=-1) / 2)
+    assert y_test[0] == p.argmax() == 6
+    assert abs(p.max() - 2 / 3) < 0.01
