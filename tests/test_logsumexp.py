@@ -176,11 +176,11 @@ def log_probabilities(fmt):
 
 
 @pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
-def test_log1mexp_is_within_3_ulp_of_the_exact_values(fmt):
-    # expm1 or exp, then log or log1p: each within an ulp, and at -log 2 an error of exp counts
-    # once, because there the derivative of the result is exp(x) / (1 - exp(x)) = 1
+def test_log1mexp_is_within_4_ulp_of_the_exact_values(fmt):
+    # The worst place is -log 2, where a relative error of exp or expm1, 3 u in NumPy's float32,
+    # counts 1 / log 2 times: 4.3 u, which are 3 ulp of a result of 0.69; and one for the logarithm.
     x = log_probabilities(fmt)
-    assert np.max(ulp_error(log1mexp(x), log1mexp_exact(x, dtype=FP64), fmt)) <= 3
+    assert np.max(ulp_error(log1mexp(x), log1mexp_exact(x, dtype=FP64), fmt)) <= 4
 
 
 def test_either_half_of_log1mexp_fails_at_the_other_end():
