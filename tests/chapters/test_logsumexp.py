@@ -69,8 +69,8 @@ def test_the_order_of_operations_decides_at_a_large_offset():
 
 def test_each_form_of_the_complement_fails_at_one_end_and_log1mexp_at_none():
     """
-    In float32 `log1p(-exp(l))` is -inf at l = -1e-8 and `log(-expm1(l))` is 0 at l = -20, while
-    `log1mexp(l)` is right to a few ulp for every l < 0.
+    In float32 `log1p(-exp(lp))` is -inf at lp = -1e-8 and `log(-expm1(lp))` is 0 at lp = -20,
+    while `log1mexp(lp)` is right to a few ulp for every lp < 0.
     """
     with np.errstate(divide="ignore"):
         assert np.log1p(-np.exp(np.float32(-1e-8))) == -np.inf
