@@ -226,6 +226,13 @@ def test_the_derivative_of_log1mexp_is_the_odds(x):
     np.testing.assert_allclose(gradient, np.exp(x) / np.expm1(x), rtol=8 * FP64.unit_roundoff)
 
 
+def test_the_second_derivative_of_log1mexp_is_that_of_the_function():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([-20.0, -3.0, -0.7, -0.69, -0.3], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(log1mexp, x)
+    assert torch.autograd.gradgradcheck(log1mexp, x)
+
+
 def test_log1mexp_undoes_itself():
     # the complement of the complement: p, 1 - p, and p again
     x = np.log(np.linspace(0.05, 0.95, 19))
