@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from stable_softmax import (
     FP32,
     FP64,
+    log1mexp,
+    log1mexp_exact,
     logsumexp_exact,
     logsumexp_log1p,
     logsumexp_naive,
@@ -13,6 +15,7 @@ from stable_softmax import (
     softmax_exact,
     ulp_error,
 )
+from stable_softmax.libraries.adapters import is_installed
 from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 
 ALL = [logsumexp_naive, logsumexp_shifted, logsumexp_log1p]
@@ -163,3 +166,74 @@ def test_a_sum_of_tied_classes_ends_where_the_docstring_of_the_softmax_says():
 @pytest.mark.parametrize("row", [[INF, 0.0], [INF, INF], [INF, -INF], [-INF, -INF]])
 def test_infinite_maxima_warn_of_nothing_and_stay(row):
     assert logsumexp_log1p(row) == max(row)
+
+
+def log_probabilities(fmt):
+    """Log-probabilities from the smallest number of a format to beyond the end of exp."""
+    sizes = np.geomspace(fmt.smallest_normal, -1.1 * fmt.exp_range[2], 2001)
+    half = np.log(2) + np.linspace(-0.1, 0.1, 201)  # where the two forms meet
+    return -np.concatenate([sizes, half]).astype(fmt.dtype)
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+def test_log1mexp_is_within_4_ulp_of_the_exact_values(fmt):
+    # The worst place is -log 2, where a relative error of exp or expm1, 3 u in NumPy's float32,
+    # counts 1 / log 2 times: 4.3 u, which are 3 ulp of a result of 0.69; and one for the logarithm.
+    x = log_probabilities(fmt)
+    assert np.max(ulp_error(log1mexp(x), log1mexp_exact(x, dtype=FP64), fmt)) <= 4
+
+
+def test_either_half_of_log1mexp_fails_at_the_other_end():
+    x = np.array([-1e-8, -20.0], np.float32)
+    with np.errstate(divide="ignore"):
+        far, near = np.log1p(-np.exp(x)), np.log(-np.expm1(x))
+    exact = log1mexp_exact(x)
+    assert (far[0], near[1]) == (-INF, 0)
+    assert exact[0] == near[0] == pytest.approx(-18.42, abs=0.01)
+    assert ulp_error(far[1], exact[1]) <= 1
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax", "array_api_strict"])
+def test_log1mexp_at_the_ends_of_its_range_and_beyond(library):
+    if not is_installed(library):
+        pytest.skip(f"{library} is not installed")
+    xp = __import__(library).numpy if library == "jax" else __import__(library)
+    with np.errstate(all="ignore"):
+        y = log1mexp(xp.asarray([0.0, -INF, NAN, 1.0, INF, -1.0]))
+    want = [-INF, 0, NAN, NAN, NAN, np.log1p(-np.exp(-1))]
+    np.testing.assert_allclose(np.asarray(y), want, rtol=1e-6)
+
+
+def test_log1mexp_warns_where_its_result_is_infinite_and_nowhere_else():
+    log1mexp([-1e-300, -0.5, -1.0, -745.0, -1e300])  # a warning is an error
+    with pytest.warns(RuntimeWarning, match="divide by zero encountered in log"):
+        assert log1mexp(0.0) == -INF
+
+
+def test_log1mexp_takes_any_shape_and_refuses_what_is_not_real():
+    assert log1mexp(np.full((2, 0, 3), -1.0)).shape == (2, 0, 3)
+    assert log1mexp([[-1, -2]]).dtype == np.float64
+    with pytest.raises(TypeError, match="real numbers"):
+        log1mexp([1j])
+
+
+@pytest.mark.parametrize("x", [-1e-300, -1e-8, -0.3, -np.log(2), -1.0, -40.0, -1000.0, -INF])
+def test_the_derivative_of_log1mexp_is_the_odds(x):
+    # d/dx log(1 - exp(x)) = -exp(x) / (1 - exp(x)), and no branch that is not taken gives nan
+    torch = pytest.importorskip("torch")
+    t = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(log1mexp(t), t)
+    np.testing.assert_allclose(gradient, np.exp(x) / np.expm1(x), rtol=8 * FP64.unit_roundoff)
+
+
+def test_the_second_derivative_of_log1mexp_is_that_of_the_function():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([-20.0, -3.0, -0.7, -0.69, -0.3], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(log1mexp, x)
+    assert torch.autograd.gradgradcheck(log1mexp, x)
+
+
+def test_log1mexp_undoes_itself():
+    # the complement of the complement: p, 1 - p, and p again
+    x = np.log(np.linspace(0.05, 0.95, 19))
+    np.testing.assert_allclose(log1mexp(log1mexp(x)), x, rtol=200 * FP64.unit_roundoff)

@@ -56,7 +56,7 @@ from .log_softmax import (
     log_softmax_shifted,
     log_softmax_two_step,
 )
-from .logsumexp import logsumexp_log1p, logsumexp_naive, logsumexp_shifted
+from .logsumexp import log1mexp, logsumexp_log1p, logsumexp_naive, logsumexp_shifted
 from .measure.error import (
     absolute_error,
     accurate_digits,
@@ -73,6 +73,7 @@ from .measure.exact import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     exp_exact,
+    log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,
     softmax_exact,

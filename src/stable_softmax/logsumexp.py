@@ -1,8 +1,11 @@
 """Log-sum-exp: log(exp(x_1) + ... + exp(x_n)) without the exponentials leaving the format.
 
 First and second derivatives are right for finite logits, ties included. The gradient of a row of
--inf is nan, and 1/n for each of its n classes in `logsumexp_log1p`.
+-inf is nan, and 1/n for each of its n classes in `logsumexp_log1p`. `log1mexp` is the logarithm of
+a difference, 1 - exp(x).
 """
+
+import math
 
 from .arrays import as_logits, drop_axes
 
@@ -67,6 +70,38 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     k = xp.where(k > 1, k, xp.ones_like(k))
     rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)
     return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
+
+
+def log1mexp(x):
+    """Logarithm of 1 - exp(x): the log-probability of everything else, x being one of a class.
+
+    Close to 0, ``1 - exp(x)`` cancels and `expm1` keeps its digits; far below, the result is small
+    and `log1p` keeps it. The two parts meet at -log 2, where exp(x) is one half. Each sees a
+    harmless number in place of the elements of the other, so that derivatives are right as well.
+
+    Source: Maechler 2012.
+
+    Parameters
+    ----------
+    x : array_like, any shape
+        Log-probabilities, at most 0; a library or a list, as for `softmax_shifted`.
+
+    Returns
+    -------
+    array, shape of x
+        In its floating-point dtype, never positive. 0 gives -inf, -inf gives 0; a positive number
+        or nan gives nan.
+
+    Raises
+    ------
+    TypeError
+        If `x` is not real or hides entries behind a mask.
+    """
+    x, _, xp = as_logits(x, ())
+    is_near, half = x > -math.log(2), xp.full_like(x, -math.log(2))
+    near = xp.log(-xp.expm1(xp.where(is_near, x, half)))
+    far = xp.log1p(-xp.exp(xp.where(is_near, half, x)))
+    return xp.where(is_near, near, far)
 
 
 def _finite(m, xp):

@@ -1,3 +1,5 @@
+"""Each statement of the summary of chapter epsilon, asserted."""
+
 import numpy as np
 import pytest
 
@@ -5,12 +7,14 @@ from stable_softmax import (
     FP16,
     FP32,
     FP64,
+    absolute_error,
     cross_entropy_clamped,
     cross_entropy_epsilon,
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     cross_entropy_gradient_shifted,
     cross_entropy_shifted,
+    cross_entropy_two_step,
     log_softmax_clamped,
     log_softmax_epsilon,
     log_softmax_exact,
@@ -98,3 +102,33 @@ def test_log_softmax_from_the_logits_needs_no_constant(fmt):
     exact = cross_entropy_exact(samples, labels)
     assert np.all(ulp_error(cross_entropy_shifted(samples, labels), exact) <= 2)
     np.testing.assert_array_equal(cross_entropy_gradient_shifted(samples, labels)[:, 1], -1)
+
+
+def test_without_the_constant_the_logarithm_of_softmax_is_more_accurate_until_it_is_infinite():
+    x, labels = samples_behind(np.arange(-20, 104))
+    exact = cross_entropy_exact(x, labels, dtype=FP64)
+    with_constant, without = (
+        absolute_error(loss(x, labels), exact)
+        for loss in (cross_entropy_epsilon, cross_entropy_two_step)
+    )
+    assert np.all(without < with_constant)
+
+
+@pytest.mark.parametrize("gap", [16.0, 17.0, 20.0, 100.0])
+def test_a_categorical_of_probabilities_is_the_clamp_of_this_chapter(gap):
+    torch = pytest.importorskip("torch")
+    epsilon = torch.finfo(torch.float32).eps
+    assert epsilon == 2 * FP32.unit_roundoff == pytest.approx(1.19e-7, rel=0.01)
+    log_p, gradient = {}, {}
+    for name in ("probs", "logits"):
+        x = torch.tensor([gap, 0.0], requires_grad=True)
+        given = torch.softmax(x, 0) if name == "probs" else x
+        y = torch.distributions.Categorical(**{name: given}).log_prob(torch.tensor(1))
+        (g,) = torch.autograd.grad(y, x)
+        log_p[name], gradient[name] = y.item(), g.tolist()
+    clamped = log_softmax_clamped(np.array([gap, 0], np.float32), epsilon=epsilon)[1]
+    assert log_p["probs"] == pytest.approx(clamped, rel=1e-6)
+    assert log_p["probs"] == pytest.approx(-15.94, abs=0.005)
+    assert gradient["probs"] == [0, 0]
+    assert log_p["logits"] == pytest.approx(-gap, rel=1e-6)
+    assert gradient["logits"] == pytest.approx([-1, 1], abs=1e-6)

@@ -1,15 +1,22 @@
-"""What the summary of the chapter logsumexp states, asserted."""
+"""Each statement of the summary of chapter logsumexp, asserted."""
 
 import numpy as np
 import pytest
 
 from stable_softmax import (
+    FORMATS,
+    FP64,
+    absolute_error,
+    log1mexp,
+    log1mexp_exact,
+    log_softmax_exact,
     log_softmax_from_logsumexp,
     log_softmax_shifted,
     logsumexp_exact,
     logsumexp_log1p,
     logsumexp_shifted,
     ulp,
+    ulp_error,
 )
 
 
@@ -58,3 +65,48 @@ def test_the_order_of_operations_decides_at_a_large_offset():
     x = np.full(2, 1e8, dtype=np.float32)
     np.testing.assert_array_equal(log_softmax_from_logsumexp(x), [0, 0])
     np.testing.assert_array_equal(log_softmax_shifted(x), np.float32(np.log(0.5)))
+
+
+def test_each_form_of_the_complement_fails_at_one_end_and_log1mexp_at_none():
+    """
+    In float32 `log1p(-exp(lp))` is -inf at lp = -1e-8 and `log(-expm1(lp))` is 0 at lp = -20,
+    while `log1mexp(lp)` is right to a few ulp for every lp < 0.
+    """
+    with np.errstate(divide="ignore"):
+        assert np.log1p(-np.exp(np.float32(-1e-8))) == -np.inf
+    assert np.log(-np.expm1(np.float32(-20))) == 0
+    sizes = [*np.geomspace(1e-37, 110, 3000), *np.linspace(0.0009, 0.0011, 100)]
+    x = -np.array(sizes, dtype=np.float32)
+    with np.errstate(divide="ignore"):
+        far = np.log1p(-np.exp(x))
+    nearly_sure = (x > -0.0011) & (x < -0.0009)
+    assert np.max(ulp_error(far, log1mexp_exact(x, dtype=FP64), "fp32")[nearly_sure]) > 24  # dozens
+    # see the test of log1mexp for the 4
+    assert np.max(ulp_error(log1mexp(x), log1mexp_exact(x, dtype=FP64), "fp32")) <= 4
+
+
+def test_on_a_row_of_minus_infinity_the_forms_agree_in_value_only():
+    """
+    On a row of -inf all forms return -inf, but the gradient of the shifted form and of PyTorch is
+    nan, and that of the log1p form is 1/n.
+    """
+    torch = pytest.importorskip("torch")
+    x = torch.full((3,), -torch.inf, requires_grad=True)
+    values = logsumexp_shifted(x), torch.logsumexp(x, 0), logsumexp_log1p(x)
+    assert [value.item() for value in values] == [-np.inf] * 3
+    shifted, theirs, log1p = (torch.autograd.grad(value, x)[0].numpy() for value in values)
+    assert np.isnan(shifted).all()
+    assert np.isnan(theirs).all()
+    np.testing.assert_allclose(log1p, 1 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["fp64", "fp32", "bf16"])
+def test_beyond_an_offset_of_ten_the_wrong_order_errs_by_up_to_half_a_spacing(name):
+    offset, z = np.logspace(1, 8, 29), np.random.default_rng(0).normal(size=10)
+    x = (offset[:, np.newaxis] + z).astype(FORMATS[name].dtype)
+    exact = log_softmax_exact(x, dtype=FP64)
+    wrong = np.max(absolute_error(log_softmax_from_logsumexp(x), exact), axis=1)
+    half = ulp(logsumexp_exact(x)).astype(float) / 2
+    # beside the rounding of m + log(s): those of s and log(s), and of the difference
+    assert np.all(wrong <= half + 20 * FORMATS[name].unit_roundoff)
+    assert np.max(wrong / half) > 0.9

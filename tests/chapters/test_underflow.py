@@ -103,10 +103,13 @@ def test_after_the_shift_a_zero_belongs_to_a_probability_that_rounds_to_zero(fmt
 
 
 @pytest.mark.parametrize(("fmt", "gap"), [(FP64, 746), (FP32, 104), (FP16, 18)], ids=str)
-def test_zero_is_the_correctly_rounded_probability_from_these_gaps(fmt, gap):
-    """For two logits 0 is the correctly rounded probability from a gap of 746 in float64, 104 in
-    float32 and 18 in float16."""
+def test_zero_is_the_correctly_rounded_probability_at_these_gaps_and_beyond(fmt, gap):
+    """For two logits 0 is the correctly rounded probability at a gap of 746 and more in float64,
+    104 in float32 and 18 in float16."""
     at, before = (np.array([0, -g], dtype=fmt.dtype) for g in (gap, gap - 1))
+    more = np.linspace((0, -gap), (0, -4 * gap), 50).astype(fmt.dtype)
+    assert np.all(softmax_exact(more)[:, 1] == 0)
+    assert np.all(softmax_shifted(more)[:, 1] == 0)
     assert softmax_exact(at)[1] == softmax_shifted(at)[1] == 0
     assert softmax_exact(before)[1] > 0
     assert softmax_shifted(before)[1] > 0

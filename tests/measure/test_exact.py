@@ -12,6 +12,7 @@ from stable_softmax import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     exp_exact,
+    log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,
     softmax_exact,
@@ -93,6 +94,20 @@ def test_exp_agrees_with_mpmath_on_the_whole_range(fmt):
     with mpmath.workdps(DIGITS):
         exact = [mpmath.exp(mpmath.mpf(v)) for v in x.tolist()]
     half_an_ulp_away(exp_exact(x, fmt).astype(np.float64), exact, fmt)
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+def test_log1mexp_agrees_with_mpmath_on_the_whole_range(fmt):
+    sizes = np.geomspace(fmt.smallest_normal, -1.1 * fmt.exp_range[2], 200)
+    x = -sizes.astype(fmt.dtype).astype(np.float64)
+    with mpmath.workdps(700):  # 1 - exp(-1e-308) needs 308 digits, and as many for its inverse
+        exact = [mpmath.log(-mpmath.expm1(mpmath.mpf(v))) for v in x.tolist()]
+    half_an_ulp_away(log1mexp_exact(x, fmt).astype(np.float64), exact, fmt)
+
+
+def test_log1mexp_of_numbers_that_are_no_logarithm_of_a_probability():
+    x = [0.0, -INF, NAN, 1.0, INF, -1e300]
+    np.testing.assert_array_equal(log1mexp_exact(x), [-INF, 0, NAN, NAN, NAN, 0])
 
 
 @pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)

@@ -98,12 +98,7 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
     steps = np.where(x[:, 1] > x[:, 0], 0.0, np.inf)
     moving = np.flatnonzero(np.isinf(steps))
     for step in range(1, max_steps + 1):
-        g = np.asarray(gradient(x[moving], labels[moving]))
-        if g.shape != (moving.size, 2):
-            raise ValueError(
-                f"gradient must return an array of the shape of its logits, {(moving.size, 2)}, "
-                f"not {g.shape}"
-            )
+        g = _of_shape(gradient(x[moving], labels[moving]), (moving.size, 2))
         x[moving] -= rate * g
         steps[moving[x[moving, 1] > x[moving, 0]]] = step
         pulls = np.any(g != 0, axis=-1) & np.all(np.isfinite(g), axis=-1)
@@ -111,3 +106,12 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
         if not moving.size:
             break
     return steps.reshape(shape)[()]
+
+
+def _of_shape(g, shape):
+    g = np.asarray(g)
+    if g.shape != shape:
+        raise ValueError(
+            f"gradient must return an array of the shape of its logits, {shape}, not {g.shape}"
+        )
+    return g

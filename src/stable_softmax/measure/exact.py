@@ -49,6 +49,21 @@ def exp_exact(x, dtype=None):
     return _array(results, fmt).reshape(x.shape)
 
 
+def log1mexp_exact(x, dtype=None):
+    """Logarithm of 1 - exp(x) of each element, correctly rounded.
+
+    Parameters and errors: see `exp_exact`.
+
+    Returns
+    -------
+    numpy.ndarray, shape of x
+        0 gives -inf, -inf gives 0; a positive number or nan gives nan.
+    """
+    x, _, fmt = exact_logits(x, (), dtype)
+    results = [_log1mexp_row(row, fmt) for row in _rows(x, ())]
+    return _array(results, fmt).reshape(x.shape)
+
+
 def softmax_exact(x, axis=-1, dtype=None):
     """Softmax, correctly rounded.
 
@@ -143,6 +158,17 @@ def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
 
 def _exp_balls(row):
     return [ball_of(row[0]).exp()]
+
+
+def _log1mexp_row(row, fmt):
+    if row[0] < 0:
+        return _row(_log1mexp_balls, row, fmt, lambda *_: [0.0])
+    return [-math.inf if row[0] == 0 else math.nan]
+
+
+def _log1mexp_balls(row):
+    x = ball_of(row[0])
+    return [(-x.expm1()).log() if row[0] > -1 else (-x.exp()).log1p()]
 
 
 def _softmax_balls(row):
