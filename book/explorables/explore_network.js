@@ -206,19 +206,15 @@
 
       // The loss, logarithmic from 0.01 to 1000; a cross where the run dies
       const X = (step) => 36 + step * 2.5;
-      const Y = (v) => 108 - 28 * Math.max(-2, Math.min(Math.log10(v), 3));
-      const line = (key, more) => {
-        const points = history.map((entry, i) => `${X(i + 1)} ${Y(entry[key])}`).filter((point) => !/N/.test(point));
-        return points.length ? path(`${points.join("L")}h0`, more) : "";
-      };
+      const Y = (v) => 108 - 28 * (v < 1000 ? Math.log10(Math.max(v, 0.01)) : 3);
+      const line = (key, more) => path(`${history.map((entry, i) => `${X(i + 1)} ${Y(entry[key])}`).join("L")}h0`, more);
       first.innerHTML = path("36 20V164H290") + text(4, 12, "loss", "start") + text(224, 180, "step") +
         [0.01, 0.1, 1, 10, 100, 1000].map((v) => text(32, Y(v) + 4, v, "end")).join("") +
         [0, 50, 100].map((v) => text(X(v), 180, v)).join("") +
         line("loss", `class="${ROLES[name]}" stroke-width="4"`) + line("exact", 'stroke-width="2" stroke-dasharray="0 5"');
       if (broken >= 0) {
-        const y = Y(Number.isNaN(loss) ? Infinity : loss);
-        first.innerHTML += path(`${X(t) - 5} ${y - 5}l10 10m0 -10l-10 10`, 'class="naive" stroke-width="3"') +
-          text(X(t) + 10, y + 4, `dead: ${BOXES[broken]}`, "start");
+        first.innerHTML += path(`${X(t) - 5} ${Y(loss) - 5}l10 10m0 -10l-10 10`, 'class="naive" stroke-width="3"') +
+          text(X(t) + 10, Y(loss) + 4, `dead: ${BOXES[broken]}`, "start");
       }
 
       // The gaps: the right samples, then those up to each edge
