@@ -16,16 +16,16 @@
     [[0, 1.2], [-1, -0.6], [1, -0.6]][i % 3].map((center) => center + noise()));
 
   const finite = (values) => values.every(Number.isFinite);
-  const count = (n) => `${n} sample${n === 1 ? "" : "s"}`;
+  const count = (n) => `${n} of ${N} samples`;
   const percent = (n) => `${Math.round((100 * n) / N)} %`;
-  /** The sum of products. Those of fp16 are exact in fp32, where they are also added. */
+  /** The sum of products, of fp16 in fp32. */
   const dot = (a, b, f) => ops(f).sum(a.map((v, i) => round(v * b[i], formats.fp32)));
 
   /** One of n samples, and the gradient of the mean loss: as autograd, from the last operation back. */
   function sample(name, logits, label, n, f) {
     const { add, sub, mul, div, exp, log, sum } = ops(f);
     const m = Math.max(...logits);
-    const e = logits.map((v) => exp(sub(v, name === "naive" ? 0 : m)));
+    const e = logits.map((v) => exp(name === "naive" ? v : sub(v, m)));
     const s = sum(e);
     const p = e.map((v) => div(v, s));
     const q = name === "epsilon" ? p.map((v) => add(v, round(1e-7, f))) : p;
@@ -70,10 +70,10 @@
         ${this.range("rate", "Rate = 10 to the power", { min: -4, max: 1, step: 0.5, value: -1 })}
         ${this.select("loss", "Loss", {
           naive: "naive: −log of naive p", "log(softmax)": "log(softmax): −log p",
-          epsilon: "epsilon: −log(p + 10⁻⁷)", "from logits": "from logits",
+          epsilon: "epsilon: −log(p + 10⁻⁷)", "from logits": "from logits: without p",
         })}
         ${this.select("format", "Format", { fp32: "fp32", fp16: "fp16" })}
-        <div class="examples" role="group" aria-label="Training">
+        <div class="examples">
           <button type="button" data-go="step">Step</button>
           <button type="button" name="run" data-go="run">Run</button><span></span></div>
         <ol>${BOXES.map((name) => `<li><b>${name}</b> <span></span></li>`).join("")}</ol>
@@ -119,11 +119,11 @@
         exact: mean(samples.map((s) => crossEntropy(logSoftmaxShifted, s.logits, s.label, formats.fp64)), formats.fp64),
       });
       const broken = tensors.findIndex((rows) => !finite(rows.flat()));
-      Object.assign(this.now, {
-        samples, tensors, broken, over: broken >= 0 || history.length === STEPS,
+      this.now = {
+        ...this.now, samples, tensors, broken, over: broken >= 0 || history.length === STEPS,
         right: samples.filter((s) => s.gap === 0).length,
         lost: samples.filter((s) => s.lost).length,
-      });
+      };
     }
     advance() {
       const { f, rate, inputs, samples, weights } = this.now;
@@ -138,15 +138,18 @@
       this.draw();
       this.say(this.verdict());
     }
-    /** To the end, a step in each frame, or at once where nothing may move; from the end, once more. */
+    /** To the end, a step in each frame, or at once where nothing may move. */
     run() {
       if (this.frame) return this.step(0);
       if (this.now.over) this.update();
       this.control("run").textContent = "Pause";
       this.say("Training.");
+      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
       const next = () => {
-        do if (this.now.over) return this.step();
-        while (this.advance() || matchMedia("(prefers-reduced-motion: reduce)").matches);
+        do {
+          if (this.now.over) return this.step();
+          this.advance();
+        } while (still);
         this.draw();
         this.frame = requestAnimationFrame(next);
       };
@@ -163,8 +166,8 @@
       if (broken >= 0) return `Dead in step ${history.length}: ${this.cause()}.`;
       const fate = !over ? "Alive" : lost >= 0.1 * N ? "Stalls" : right >= 0.9 * N ? "Learns" : "Not yet";
       return `${fate}: ${percent(right)} are right. ` + (lost
-        ? `${count(lost)} lost the gradient: next to ε, p is nothing, and nothing pulls them back. No inf, no nan, no warning.`
-        : "All have a gradient, and nothing is inf or nan.");
+        ? `The gradient of ${count(lost)} is gone: next to ε, p is nothing, and nothing pulls them back. No inf, no nan, no warning.`
+        : "The wrong ones have a gradient, and nothing is inf or nan.");
     }
 
     /** Why the first broken box is broken. */
@@ -204,18 +207,16 @@
       const path = (d, more) => `<path d="M${d}" ${more}/>`;
       const [first, second] = this.form.querySelectorAll("svg");
 
-      // The loss, logarithmic from 0.01 to 1000; a cross where the run dies
+      // The loss, logarithmic from 0.01 to 1000; a cross where it dies
       const X = (step) => 36 + step * 2.5;
       const Y = (v) => 108 - 28 * (v < 1000 ? Math.log10(Math.max(v, 0.01)) : 3);
       const line = (key, more) => path(`${history.map((entry, i) => `${X(i + 1)} ${Y(entry[key])}`).join("L")}h0`, more);
       first.innerHTML = path("36 20V164H290") + text(4, 12, "loss", "start") + text(224, 180, "step") +
         [0.01, 0.1, 1, 10, 100, 1000].map((v) => text(32, Y(v) + 4, v, "end")).join("") +
         [0, 50, 100].map((v) => text(X(v), 180, v)).join("") +
-        line("loss", `class="${ROLES[name]}" stroke-width="4"`) + line("exact", 'stroke-width="2" stroke-dasharray="0 5"');
-      if (broken >= 0) {
-        first.innerHTML += path(`${X(t) - 5} ${Y(loss) - 5}l10 10m0 -10l-10 10`, 'class="naive" stroke-width="3"') +
-          text(X(t) + 10, Y(loss) + 4, `dead: ${BOXES[broken]}`, "start");
-      }
+        line("loss", `class="${ROLES[name]}" stroke-width="4"`) + line("exact", 'stroke-width="2" stroke-dasharray="0 5"') +
+        (broken < 0 ? "" : path(`${X(t) - 5} ${Y(loss) - 5}l10 10m0 -10l-10 10`, 'class="naive" stroke-width="3"') +
+          text(X(t) + 10, Y(loss) + 4, `dead: ${BOXES[broken]}`, "start"));
 
       // The gaps: the right samples, then those up to each edge
       second.innerHTML = path("8 164H288") + text(24, 180, "right") + text(237, 180, "gap") +
@@ -224,7 +225,7 @@
           const bin = samples.filter(({ gap }) => gap <= edge && !(gap <= EDGES[i - 1]));
           const lost = bin.filter((s) => s.lost).length;
           const bar = (from, n, more) => n ? path(`${14 + 25 * i} ${164 - from * 1.4}h21v${-n * 1.4}h-21z`, more) : "";
-          return (i % 2 && i < 10 ? text(37 + 25 * i, 180, show(edge, 3)) : "") +
+          return (i % 2 ? text(37 + 25 * i, 180, show(edge, 3)) : "") +
             bar(0, bin.length - lost, `class="${i ? "stable" : "roundoff"}" fill="currentColor"`) +
             bar(bin.length - lost, lost, 'class="naive" stroke-width="2" stroke-dasharray="4 3"') +
             (bin.length ? text(24.5 + 25 * i, 159 - bin.length * 1.4, bin.length) : "");

@@ -41,14 +41,14 @@ DTYPES = {"fp32": np.float32, "fp16": np.float16}
 N = 90
 GAP = -np.log(1e-7)
 FATES = {  # of the buttons: loss, powers of inputs and rate, format; step, box, verdict
-    "Learns": ("naive", 0, -1, "fp32", 100, None, "Learns: 99 % are right. All have a gradient"),
+    "Learns": ("naive", 0, -1, "fp32", 100, None, "Learns: 99 % are right. The wrong ones have a"),
     "Dies in p": ("naive", 6, -3, "fp32", 1, "p", "Dead in step 1: nan in p. The exponential"),
     "Dies in the loss": ("log(softmax)", 6, -3, "fp32", 1, "loss", "Dead in step 1: inf in the"),
     "Dies in the gradient": (
         *("log(softmax)", 0, 0.5, "fp16", 52, "gradient"),
-        "Dead in step 52: nan in the gradient, and every loss is finite. In 1 sample",
+        "Dead in step 52: nan in the gradient, and every loss is finite. In 1 of 90 samples",
     ),
-    "Stalls": ("epsilon", 6, -3, "fp32", 100, None, "Stalls: 34 % are right. 55 samples lost the"),
+    "Stalls": ("epsilon", 6, -3, "fp32", 100, None, "Stalls: 34 % are right. The gradient of 55"),
     "Same, from logits": ("from logits", 6, -3, "fp32", 100, None, "Learns: 92 % are right."),
     "ε in fp16": (
         *("epsilon", 3, -2, "fp16", 1, "gradient"),
@@ -379,7 +379,7 @@ def test_a_run_that_neither_learns_nor_stalls_is_called_that(network):
     start(network, "from logits", 0, -4, "fp32")
     network.get_by_role("button", name="Run").click()
     network.page.wait_for_function("e => e.now.over", arg=network.element_handle())
-    assert says(network).startswith("Not yet: 28 % are right. All have a gradient")
+    assert says(network).startswith("Not yet: 28 % are right. The wrong ones have a gradient")
 
 
 @pytest.mark.parametrize("button", FATES)
