@@ -37,7 +37,7 @@
       gradient = e.map((v, i) => add(up[i], mul(ofSum, v)));
     } else {
       loss = -log(q[label]);
-      up = up.map((v, i) => div(v, q[i])); // 0 / 0 is nan, also where the loss does not look
+      up = up.map((v, i) => div(v, q[i])); // 0 / 0 is nan, even where no loss looks
       const ofSum = sum(up.map((v, i) => -mul(v, div(p[i], s))));
       gradient = up.map((v, i) => mul(add(div(v, s), ofSum), e[i]));
     }
@@ -198,7 +198,7 @@
         const values = tensors[i].flat();
         box.className = i === broken ? "first" : bad ? "after" : "";
         box.lastChild.textContent = bad
-          ? `${i === broken ? "first " : ""}${values.some(Number.isNaN) ? "nan" : "inf"}, in ${count(bad)}`
+          ? `${i === broken ? "first " : ""}${values.some(Number.isNaN) ? "nan" : "inf"}, in ${bad} of ${N}`
           : `${show(Math.min(...values), 2)} to ${show(Math.max(...values), 2)}`;
       });
 

@@ -26,7 +26,7 @@ PAGE = """<!doctype html>
 html[data-theme="light"] {{ --pst-color-background: #fff; --pst-color-text-base: #222832; }}
 html[data-theme="dark"] {{ --pst-color-background: #14181e; --pst-color-text-base: #ced6dd; }}
 body {{ background: var(--pst-color-background); color: var(--pst-color-text-base);
-    font: 16px/1.65 sans-serif; margin: 1rem auto; max-width: 42rem; }}
+    font: 16px/1.65 sans-serif; margin: 1rem auto; max-width: 45rem; padding: 0 1.5rem; }}
 </style>
 <script defer src="{book}/explorables/explore_core.js"></script>
 <script defer src="{book}/explorables/explore_network.js"></script>
@@ -40,6 +40,10 @@ BOXES = ["logits", "p", "loss", "gradient"]
 DTYPES = {"fp32": np.float32, "fp16": np.float16}
 N = 90
 GAP = -np.log(1e-7)
+# Boxes of the chain whose text is wider or higher than they are
+SPILLS = """(e) => [...e.querySelectorAll("li")]
+    .filter((box) => box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth)
+    .map((box) => box.textContent)"""
 FATES = {  # of the buttons: loss, powers of inputs and rate, format; step, box, verdict
     "Learns": ("naive", 0, -1, "fp32", 100, None, "Learns: 99 % are right. The wrong ones have a"),
     "Dies in p": ("naive", 6, -3, "fp32", 1, "p", "Dead in step 1: nan in p. The exponential"),
@@ -561,6 +565,7 @@ def test_the_page_neither_jumps_nor_scrolls_sideways_nor_complains(browser, addr
         press(element, button)
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
         assert element.bounding_box()["height"] == reserved, button
+        assert element.evaluate(SPILLS) == [], button
     assert not problems
     context.close()
 
