@@ -18,7 +18,7 @@
   const finite = (values) => values.every(Number.isFinite);
   const count = (n) => `${n} of ${N} samples`;
   const percent = (n) => `${Math.round((100 * n) / N)} %`;
-  /** The sum of products, of fp16 in fp32. */
+  /** The sum of products, for fp16 in fp32. */
   const dot = (a, b, f) => ops(f).sum(a.map((v, i) => round(v * b[i], formats.fp32)));
 
   /** One of n samples, and the gradient of the mean loss: as autograd, from the last operation back. */
@@ -176,7 +176,7 @@
       const bad = samples.filter((_, i) => !finite(tensors[broken][i]));
       const { logits, label, e, q, up, gap } = bad[0];
       return [
-        `the step was so long that logits left ${f.name}. No loss mends that, a smaller rate does`,
+        `the step was so long that logits left ${f.name}. No loss mends that; a smaller rate does`,
         "nan in p. " + (e.includes(Infinity)
           ? `The exponential of a logit, ${show(Math.max(...logits), 3)}, overflows to inf, and inf / inf is nan`
           : "All exponentials of a sample underflow to 0, and 0 / 0 is nan"),
