@@ -258,8 +258,9 @@ const StableSoftmax = (() => {
       this.form.addEventListener("submit", (event) => event.preventDefault());
       this.form.addEventListener("input", (event) => this.changed(event.target));
       this.form.addEventListener("click", (event) => {
-        const { choice } = event.target.dataset;
+        const { choice, go } = event.target.dataset;
         if (choice) this.set(this.choices[choice]);
+        if (go) this[go]();
       });
       this.form.addEventListener("reset", () => setTimeout(() => this.update()));
       this.append(this.form);
