@@ -1,8 +1,8 @@
 """Measure every rung of the ladder against every library, at full size, and report.
 
-``make accuracy`` runs this program in the folder of the book. It keeps the table for the page of the
-report, prints where a library is more accurate than the top rung, and fails if there is such a
-place.
+``make accuracy`` runs this program in the folder of the book. It keeps the table for the
+report of the book, prints where a library is more accurate than the top rung, and fails if there is
+such a place.
 """
 
 import argparse
