@@ -139,7 +139,7 @@ class Page:
         yield from self.blocks(node)
 
     def admonition(self, node):
-        """Quote a box under its title; fold an answer, and end a prediction in a line to fill in."""
+        """Quote a box under its title, or fold it; a prediction ends in a line to fill in."""
         if "answer" in node["classes"]:
             yield fold(self.phrases(node[0]), self.blocks(node))
             return
