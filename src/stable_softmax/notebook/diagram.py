@@ -1,4 +1,4 @@
-"""Drawings that are no curves: a network, unit by unit, and a sum of two numbers, bit by bit."""
+"""Two drawings: a network, unit by unit, and a sum of two numbers, bit by bit."""
 
 import math
 from itertools import pairwise
