@@ -139,7 +139,10 @@ class Page:
         yield from self.blocks(node)
 
     def admonition(self, node):
-        """Quote a box under its title; a prediction ends in a line to fill in."""
+        """Quote a box under its title, or fold it; a prediction ends in a line to fill in."""
+        if "answer" in node["classes"]:
+            yield fold(self.phrases(node[0]), self.blocks(node))
+            return
         yield quote([f"**{self.phrases(node[0])}**", *self.blocks(node)])
         if "predict" in node["classes"]:
             yield v4.new_code_cell(GUESS, metadata={"tags": ["guess"]})
@@ -151,8 +154,7 @@ class Page:
 
     def hint(self, node):
         """Fold a hint."""
-        text = "\n\n".join(self.blocks(node))
-        yield f"<details><summary>Hint</summary>\n\n{text}\n\n</details>"
+        yield fold("Hint", self.blocks(node))
 
     def paragraph(self, node):
         """Write the text of a paragraph in one line."""
@@ -253,6 +255,12 @@ class Page:
 def quote(blocks):
     """Return blocks as one quotation."""
     return re.sub(r"^(?=.)", "> ", "\n\n".join(blocks), flags=re.M).replace("\n\n", "\n>\n")
+
+
+def fold(title, blocks):
+    """Return blocks that are seen after a click on their title."""
+    text = "\n\n".join(blocks)
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
 
 
 def table_cell(text):

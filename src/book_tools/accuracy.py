@@ -1,8 +1,8 @@
 """Measure every rung of the ladder against every library, at full size, and report.
 
-``make accuracy`` runs this program in the folder of the book. It keeps the table for the chapter on
-accuracy, prints where a library is more accurate than the top rung, and fails if there is such a
-place.
+``make accuracy`` runs this program in the folder of the book. It keeps the table for the
+report of the book, prints where a library is more accurate than the top rung, and fails if there is
+such a place.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from stable_softmax.floating_point import FORMATS
 from stable_softmax.libraries.accuracy_table import FUNCTIONS, RUNGS, TOP, keep, measure, rung_times
 from stable_softmax.notebook.display import show_progress
 
-TABLE = Path("_build/accuracy.json")  # where the chapter and the cache of outputs look for it
+TABLE = Path("_build/accuracy.json")  # where the report and the cache of outputs look for it
 
 
 def main(arguments=None):

@@ -4,6 +4,7 @@ import numpy as np
 
 from stable_softmax import (
     FP32,
+    exp_exact,
     logsumexp_exact,
     relative_error,
     softmax_bound_division_free,
@@ -81,3 +82,25 @@ def test_the_division_free_form_attains_its_bound():
     assert np.max(np.max(in_u(p, exact), axis=1) / bound) > 0.9
     assert np.max(np.abs(np.sum(p.astype(np.float64), axis=1) - 1) / U / bound) > 0.9
     assert np.max(in_u(softmax_shifted(x), exact)) <= 15
+
+
+def test_with_the_measured_error_of_exp_the_bound_holds_for_few_classes():
+    z = np.linspace(-87, 0, 5001, dtype=np.float32)
+    alpha = np.max(in_u(np.exp(z), exp_exact(z, dtype="fp64")))
+    rng = np.random.default_rng(0)
+    for n in (2, 3, 4):
+        x = rng.uniform(-10, 10, size=(20_000, n)).astype(np.float32)
+        exact = softmax_naive(x.astype(np.float64))  # wrong by a few 2**-53
+        assert np.max(in_u(softmax_naive(x), exact)) <= n + 2 * alpha
+
+
+def test_the_bound_of_theorem_4_4_as_its_authors_evaluate_it_sees_no_offset():
+    n, rng = 100, np.random.default_rng(0)
+    x = (65536 + rng.normal(size=(40, n))).astype(np.float32)
+    exact, lse = softmax_exact(x, dtype="fp64"), logsumexp_exact(x, dtype="fp64")
+    depth = np.max(np.abs(x - lse[:, np.newaxis]), axis=1)
+    theirs = 1 + depth + np.abs(lse + n - np.min(x, axis=1))
+    np.testing.assert_allclose(theirs, n + 1 + 2 * depth, rtol=1e-9, atol=0)  # lse is 65540
+    # norm-wise, as they measure: the largest error over the largest probability
+    error = np.max(np.abs(softmax_from_logsumexp(x) - exact), axis=1) / np.max(exact, axis=1) / U
+    assert np.max(error / theirs) > 100

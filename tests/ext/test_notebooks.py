@@ -105,6 +105,11 @@ $$
 A bug.
 :::
 
+:::{admonition} The answer
+:class: answer
+It *depends*.
+:::
+
 :::{admonition} Predict
 :class: tip predict
 What is two?
@@ -216,6 +221,12 @@ open("runs", "a").write("x")""",
 > **In the wild**
 >
 > A bug.
+
+<details><summary>The answer</summary>
+
+It *depends*.
+
+</details>
 
 > **Predict**
 >

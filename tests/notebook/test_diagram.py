@@ -4,7 +4,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import pytest
 
-from stable_softmax.notebook.diagram import draw_network
+from stable_softmax.notebook.diagram import draw_network, draw_two_sum
 from stable_softmax.notebook.display import new_axes
 
 
@@ -73,3 +73,37 @@ def test_names_must_fit_the_layers():
 def test_sizes_are_checked():
     with pytest.raises(ValueError, match="sizes must"):
         draw_network([10])
+
+
+def test_the_bars_of_a_sum_reach_from_the_highest_bit_to_the_last_place():
+    # 2**0, and 2**-52 + 2**-54: the latter is lost, and lies below the last place of the sum
+    ax = draw_two_sum(1.0, 2.0**-52 + 2.0**-54)
+    bars = [(p.get_y() + 0.25, p.get_x(), p.get_x() + p.get_width()) for p in ax.patches]
+    assert bars == [
+        (3, 1, -52),
+        (2, -51, -52),
+        (2, -52, -104),
+        (1, 1, -52),
+        (0, -53, -104),
+    ]
+
+
+def test_the_numbers_of_a_sum_are_written_beside_their_bars():
+    labels = [label.get_text() for label in draw_two_sum(-700.3, -0.3).get_yticklabels()]
+    assert labels == ["t = -4.55e-14", "s = -700.5999999999999", "b = -0.3", "a = -700.3"]
+
+
+def test_the_given_axes_of_a_sum_are_used():
+    ax = new_axes()
+    assert draw_two_sum(-700.3, -0.3, ax=ax) is ax
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.0, 0.5), (1.0, 0.0), (0.1, 700.3), (1.0, float("inf"))])
+def test_a_sum_that_loses_nothing_of_b_is_refused(a, b):
+    with pytest.raises(ValueError, match="nothing falls off"):
+        draw_two_sum(a, b)
+
+
+def test_the_parts_of_a_sum_must_be_real_numbers():
+    with pytest.raises(TypeError, match="b must"):
+        draw_two_sum(1.0, "0.1")

@@ -1,9 +1,12 @@
-"""The drawing of a fully connected network: every unit, every connection, every layer named."""
+"""Two drawings: a network, unit by unit, and a sum of two numbers, bit by bit."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
 
+from ..exact_numbers import one_number
+from ..floating_point import FP64
 from ..network import check_sizes, count_parameters
 from .display import COLORS, new_axes
 
@@ -53,6 +56,61 @@ def draw_network(sizes, labels=None, *, ax=None):
         ax.text(i, -top - 1.1, f"{label}\n{sizes[i]} units", ha="center", va="top", size=10)
     ax.set(xlim=(-0.3, len(sizes) - 0.7), ylim=(-top - 2.6, top + 1.6))
     return ax
+
+
+def draw_two_sum(a, b, *, ax=None):
+    """Draw two float64 numbers as bars over the places of their bits, their sum, and what it lost.
+
+    Parameters
+    ----------
+    a, b : float
+        The first is the larger in size; part of the second lies below the last bit of the sum.
+    ax : Axes, optional
+        Where to draw; new axes by default.
+
+    Returns
+    -------
+    Axes
+        One bar for each of a, b, the rounded sum s and its error t, from the highest bit to the
+        last place of the format; the part of b below the last place of s is in the color of what
+        fails.
+
+    Raises
+    ------
+    TypeError
+        If `a` or `b` is not a real number.
+    ValueError
+        If no part of `b` falls off.
+    """
+    a, b = one_number(a, "a"), one_number(b, "b")
+    s = a + b
+    # exact: the error of a sum of two numbers is a float64 number
+    t = math.fsum([a, b, -s]) if math.isfinite(s) else 0.0
+    end, low = _places(s)[1], _places(b)[1]
+    if not (abs(a) >= abs(b) and t != 0 and low < end):
+        raise ValueError(f"nothing falls off when {b} is added to {a}")
+    bars = [
+        (3, _places(a), "stable"),
+        (2, (_places(b)[0], end), "stable"),
+        (2, (end, low), "naive"),
+        (1, _places(s), "exact"),
+        (0, (_places(t)[0], low), "naive"),
+    ]
+    ax = new_axes("place of the bit, as a power of two") if ax is None else ax
+    for height, (left, right), role in bars:
+        ax.barh(height, right - left, left=left, height=0.5, color=COLORS[role])
+    ax.axvline(end, color=COLORS["roundoff"], linewidth=1)
+    ax.text(end, 3.5, "s ends here ", ha="right", va="bottom", size=9, color="0.3")
+    ax.set_yticks(range(4), [f"t = {t:.3g}", f"s = {s!r}", f"b = {b!r}", f"a = {a!r}"])
+    ax.set(xlim=(max(_places(a)[0], _places(s)[0]) + 1, low - 1), ylim=(-0.6, 3.9))
+    ax.grid(False, axis="y")
+    return ax
+
+
+def _places(x):
+    """Return the place above the highest bit of a float64 number, and that of its last bit."""
+    above = math.frexp(x)[1]
+    return above, above - FP64.precision
 
 
 def _default_labels(count):
