@@ -3,34 +3,37 @@
   "use strict";
   const { formats, ulp, round, Explorable, show, showExact, nearest, exactly } = StableSoftmax;
   const { big, add, sub, exp } = exactly;
-  const long = (x) => show(x, 9);
+  const long = (x) => show(x, 8);
   const some = (count) => count.toLocaleString("en-US");
   const PARTS = ["count", "term", "as", "one", "format", "order"]; // what a sum is made of
 
-  /** After each step [sum, what was added, number of terms, Kahan's carry]. By halves, as
-      sum_pairwise of the package, a step is a round, and the sum the first of the partial sums. */
-  function* sums(all, at, order, f, wide) {
-    yield [0, 0, 0];
-    if (order === "halves") {
-      let level = Array.from({ length: all }, (_, i) => [at(i), 1]);
-      let added = level[0][0];
-      for (;;) {
-        yield [level[0][0], added, level[0][1]];
-        const half = level.length >> 1;
-        const others = level.splice(half, half);
-        added = others[0][0];
-        others.forEach(([v, terms], i) => {
-          level[i] = [round(level[i][0] + v, f), level[i][1] + terms];
-        });
+  /** For each step: the sum after it, what it added, the number of terms, and Kahan's carry. By
+      halves, as sum_pairwise of the package, a step is a round, and the sum the first partial sum. */
+  function sums(steps, all, at, order, f, wide) {
+    const [held, added, terms, carry] = [1, 2, 3, 4].map(() => new Float64Array(steps + 1));
+    const parts = new Float64Array(order === "halves" ? all : 0).map((_, i) => at(i));
+    const sizes = parts.map(() => 1);
+    for (let step = 1, n = all; step <= steps; step += 1) {
+      if (order === "halves") {
+        const half = step > 1 ? n >> 1 : 0;
+        added[step] = parts[half];
+        for (let i = 0; i < half; i += 1) {
+          parts[i] = round(parts[i] + parts[half + i], f);
+          sizes[i] += sizes[half + i];
+        }
+        for (const list of [parts, sizes]) list.copyWithin(half, 2 * half, n);
+        n -= half;
+        [held[step], terms[step]] = [parts[0], sizes[0]];
+      } else {
+        const before = held[step - 1];
+        const term = at(step - 1);
+        added[step] = order === "kahan" ? round(term - carry[step - 1], f) : term;
+        held[step] = round(before + added[step], wide);
+        terms[step] = step;
+        if (order === "kahan") carry[step] = round(round(held[step] - before, f) - added[step], f);
       }
     }
-    for (let i = 0, sum = 0, carry = 0; i < all; i += 1) {
-      const before = sum;
-      const term = order === "kahan" ? round(at(i) - carry, f) : at(i);
-      sum = round(before + term, wide);
-      if (order === "kahan") carry = round(round(sum - before, f) - term, f);
-      yield [sum, term, i + 1, carry];
-    }
+    return { held, added, terms, carry };
   }
 
   const text = (x, y, words, anchor = "middle") =>
@@ -43,7 +46,6 @@
       const sum = (count, term, format, as = "number", one = "") =>
         ({ count, term, as, one, format, order: "left", step: 0 });
       const names = Object.values(formats).slice(1).map((f) => [f.name, f.label]);
-      const buttons = { Step: "next", Play: "play", All: "rest", "From the start": "again" };
       return `${this.examples({
         "10,000 ones in bf16": sum(10000, 1, "bf16"),
         "3000 ones in fp16": sum(3000, 1, "fp16"),
@@ -61,8 +63,8 @@
           left: "left to right", halves: "by halves", kahan: "Kahan", wide: "in a wider format",
         }, "left")}
       </div>
-      <div class="examples" role="group" aria-label="Player">${Object.entries(buttons)
-        .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`).join("")}</div>
+      <div class="examples" role="group" aria-label="Player">${["Step", "Play", "All", "From the start"]
+        .map((go) => `<button type="button" data-go="${go}">${go}</button>`).join("")}</div>
       ${this.range("step", "Steps", { min: 0, max: 10000, step: 1, value: 0, fine: 1 })}
       <svg viewBox="0 0 340 232" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
       ${this.sentence()}
@@ -71,32 +73,30 @@
 
     // The player
 
-    go(step, playing) {
-      for (const name of ["step", "step-slider"]) this.control(name).value = Math.min(step, this.steps);
+    go(what) {
+      const now = this.number("step");
+      if (what !== "Play") this.to({ Step: now + 1, All: this.steps }[what] ?? 0);
+      else if (this.timer) this.update();
+      else {
+        if (now === this.steps) this.to(0);
+        this.timer = setInterval(() => {
+          const step = Math.ceil(this.number("step") * 1.2) || 1;
+          this.to(step, step < this.steps);
+        }, 350);
+        this.playing(true);
+      }
+    }
+    to(step, playing) {
+      this.put(Math.min(step, this.steps));
       this.update(playing);
     }
-    next() {
-      this.go(this.number("step") + 1);
-    }
-    rest() {
-      this.go(this.steps);
-    }
-    again() {
-      this.go(0);
-    }
-    play() {
-      if (this.timer) return this.update();
-      if (this.number("step") === this.steps) this.again();
-      this.timer = setInterval(() => {
-        const step = Math.ceil(this.number("step") * 1.2) || 1;
-        this.go(step, step < this.steps);
-      }, 350);
-      return this.playing(true);
+    put(value, of = "value") {
+      for (const name of ["step", "step-slider"]) this.control(name)[of] = value;
     }
     /** While it plays, nothing is read aloud. */
     playing(on) {
       if (!on) this.timer = clearInterval(this.timer);
-      this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : "Play";
+      this.form.querySelector("[data-go=Play]").textContent = on ? "Pause" : "Play";
       this.form.querySelector(".sentence").ariaLive = on ? "off" : "polite";
     }
     disconnectedCallback() {
@@ -104,135 +104,133 @@
     }
 
     changed(input) {
-      if (PARTS.includes(input.name)) this.control("step").value = this.control("step-slider").value = 0;
+      if (PARTS.includes(input.name)) this.put(0);
       super.changed(input);
     }
 
     update(playing = false) {
       if (!playing) this.playing(false);
-      const [count, term, as, one, format, order] = PARTS.map((name) => this.control(name).value);
-      this.control("term").min = as === "exp" ? -200 : 0;
-      this.control("term").max = as === "exp" ? 80 : 10000;
-      const f = formats[format];
-      const asked = [count, term, as, one, format, order].join();
-      if (asked !== this.asked) {
-        const all = Number(count) + (one ? 1 : 0);
-        const typed = (as === "exp" ? exp : (v) => v)(big(Number(term)));
-        const stored = nearest(typed, f);
-        const wide = order !== "wide" ? f : f.name === "fp32" ? formats.fp64 : formats.fp32;
-        const at = (i) => (one && i === (one === "last" ? all - 1 : 0) ? 1 : stored);
-        /** The exact sum of the first terms. */
-        const exact = (terms, v = typed) => {
-          const ones = one && terms > 0 && (one === "first" || terms === all) ? 1 : 0;
-          return add({ n: v.n * BigInt(terms - ones), k: v.k }, big(ones));
-        };
-        Object.assign(this, { asked, f, wide, order, one, all, exact, stored });
-        this.steps = order === "halves" ? 1 + Math.ceil(Math.log2(all)) : all;
-        this.kept = [];
-        this.sums = sums(all, at, order, f, wide);
-        for (const name of ["step", "step-slider"]) this.control(name).max = this.steps;
-      }
+      const asked = PARTS.map((name) => this.control(name).value);
+      if (asked.join() !== this.asked) this.begin(...asked);
       const step = this.number("step");
-      while (this.kept.length <= step) this.kept.push(this.sums.next().value);
-      const [held, , terms] = this.kept[step];
-      const sum = round(held, f);
+      const terms = this.terms[step];
+      const sum = round(this.held[step], this.f);
       const exact = this.exact(terms);
-      const stored = this.exact(terms, big(this.stored));
-      const lost = (v) =>
-        v.n ? { text: showExact(v, 4), bar: Math.min(1, Math.abs(nearest(v)) / nearest(exact)), role: "naive" } : "0";
-      const whole = Number.isFinite(sum);
+      const finite = Number.isFinite(sum);
+      const lost = (a, b) => {
+        const v = sub(a, b);
+        return v.n ? { text: showExact(v, 3), bar: Math.min(1, Math.abs(nearest(v) / nearest(exact))), role: "naive" } : "0";
+      };
+      const stored = finite && terms && this.exact(terms, big(this.stored));
       this.rows([[
-        some(terms), showExact(exact, 9), long(sum),
-        lost(sub(exact, stored)), whole ? lost(sub(stored, big(sum))) : "all",
+        some(terms), showExact(exact, 8), long(sum),
+        ...(stored ? [lost(exact, stored), lost(stored, big(sum))] : ["", ""]),
       ]]);
       this.say(this.words(step, sum, exact));
       this.form.querySelector("svg").innerHTML =
-        (whole && step ? this.line(step, sum) : text(170, 60, `the sum is ${long(sum)}`)) + this.history(step);
+        (finite && step ? this.line(step, sum) : text(170, 60, `the sum is ${long(sum)}`)) + this.history(step);
+    }
+
+    begin(count, term, as, one, format, order) {
+      this.asked = [...arguments].join();
+      const f = formats[format];
+      const exponent = as === "exp";
+      Object.assign(this.control("term"), exponent ? { min: -200, max: 80 } : { min: 0, max: 10000 });
+      const all = Number(count) + (one ? 1 : 0);
+      const typed = exponent ? exp(big(Number(term))) : big(Number(term));
+      const stored = nearest(typed, f);
+      const wide = order !== "wide" ? f : f.name === "fp32" ? formats.fp64 : formats.fp32;
+      const at = (i) => (one && i === (one === "last" ? all - 1 : 0) ? 1 : stored);
+      /** The exact sum of the first terms. */
+      const exact = (terms, v = typed) => {
+        const ones = one && terms && (one === "first" || terms === all) ? 1 : 0;
+        return add({ n: v.n * BigInt(terms - ones), k: v.k }, big(ones));
+      };
+      const steps = order === "halves" ? 1 + Math.ceil(Math.log2(all)) : all;
+      Object.assign(this, { f, wide, order, one, all, exact, stored, steps }, sums(steps, all, at, order, f, wide));
+      this.put(steps, "max");
     }
 
     /** What the last step did. */
     words(step, sum, exact) {
-      const { f, wide, order, one, all, steps, kept } = this;
-      const goal = showExact(this.exact(all), 9);
-      if (!step) return `The exact sum of ${all > 1 ? "all terms" : "the one term"} is ${goal}. Press “Step”, and see where a term falls.`;
-      if (!Number.isFinite(sum)) return `The sum is ${long(sum)}, beyond ${show(f.largest)}, the largest number of ${f.name}.`;
-      const before = kept[step - 1][0];
-      const [after, term, terms, carry] = kept[step];
-      const spacing = long(ulp(before, f));
-      const error = sub(add(big(before), big(term)), big(after));
+      const { f, wide, order, one, all, steps } = this;
+      const goal = showExact(this.exact(all), 8);
+      if (!step) return `The exact sum will be ${goal}. Press “Step” to see where a term falls.`;
+      if (!Number.isFinite(sum)) return `The sum is ${long(sum)}, for ${f.name} ends at ${show(f.largest)}.`;
+      const [before, after] = this.held.slice(step - 1, step + 1);
+      const [term, terms, carry] = [this.added[step], this.terms[step], this.carry[step]];
+      const space = ulp(before, wide);
+      const error = sub(step > 1 ? add(big(before), big(term)) : exact, big(after));
       const said = [];
-      if (order === "halves" && step > 1) said.push(`Round ${step - 1}: partial sums of up to ${some(terms)} terms.`);
-      if (step === 1) {
-        said.push(sub(exact, big(sum)).n
-          ? `${showExact(exact, 9)} lies between two numbers of ${f.name} and is stored as the nearer one, ${long(sum)}${sum < f.smallestNormal ? ", where numbers have fewer digits" : ""}.`
-          : `The first term, ${long(sum)}, is a number of ${f.name}.`);
-      } else if (after === before && term) {
-        said.push(`Lost: ${long(before)} + ${long(term)} = ${long(after)}. The spacing is ${spacing} here, and the term is ` +
-          (term * 2 === ulp(before, f) ? "half of it: the tie goes to the even number." : "less than half of it."));
-        if (order === "left" && step < steps && !(one === "last")) said.push("All further terms are lost in the same way.");
+      if (order === "halves" && step > 1) said.push(`Round ${step - 1}: a partial sum has up to ${some(terms)} terms.`);
+      const sentence = `${long(before)} + ${step > 1 ? long(term) : showExact(exact, 8)} = ${long(after)}`;
+      if (after === before && term) {
+        said.push(`Lost: ${sentence}, for the term is ${
+          term * 2 === space ? `half the spacing ${show(space)}, and the tie goes to the even number` : `less than half the spacing ${show(space)}`}.`);
+        if (order === "left" && step < steps && one !== "last") said.push("All further terms are lost as well.");
       } else {
-        const size = showExact(error, 4).replace("−", "");
-        said.push(`${long(before)} + ${long(term)} = ${long(after)}` +
-          (error.n ? `, with ${size} ${error.n > 0n ? "lost" : "too much"}: the result lies between two numbers.` : ", without an error."));
+        said.push(`${sentence}, ${
+          error.n ? `the nearest number: ${showExact(error, 3).replace("−", "")} is ${error.n > 0n ? "lost" : "too much"}` : "without an error"}.`);
+        if (sum < f.smallestNormal) said.push("The number is subnormal: it has fewer digits.");
       }
-      if (carry) said.push(`Kahan keeps what was lost, ${long(-carry)}, for the next term.`);
-      if (wide !== f) said.push(`${wide.name} holds ${long(after)}; stored in ${f.name} it is ${long(sum)}.`);
+      if (carry) said.push(`Kahan keeps ${long(-carry)} for the next term.`);
+      if (wide !== f) said.push(`This is ${wide.name}; stored in ${f.name} it is ${long(sum)}.`);
       if (step === steps && all > 1) {
         const wrong = Math.abs(nearest(sub(exact, big(sum))));
-        said.push(`The end: ${long(sum)} instead of ${goal}, ` +
-          (wrong < ulp(sum, f) ? "right to the last digit." : `wrong by ${show((100 * wrong) / nearest(exact), 2)} %.`));
+        said.push(`The end: ${long(sum)} instead of ${goal}, ${
+          wrong < ulp(sum, f) ? "right to the last digit" : `wrong by ${show((100 * wrong) / nearest(exact), 2)} %`}.`);
       }
       return said.join(" ");
     }
 
     /** The numbers around the sum. The spacing at the sum is always drawn 44 wide. */
     line(step, sum) {
-      const { f, kept, exact, order } = this;
+      const { f, exact } = this;
       const X = (v) => 170 + Math.max(-166, Math.min(((v - sum) / ulp(sum, f)) * 44, 166));
-      let svg = path("M4 62H336M170 90v6h44v-6") + text(192, 108, `spacing (ulp) ${show(ulp(sum, f))}`);
+      const half = (v) => long(v).length * 3.5;
+      let svg = path("M4 62H336M170 90v6h44v-6") + text(192, 108, `spacing (ulp) ${show(ulp(sum, f))}`) + text(170, 82, long(sum));
       for (const side of [1, -1]) {
-        let free = side > 0 ? 166 : 170 - long(sum).length * 3.5;
+        let end = 170 + side * half(sum); // of the last label
         for (let v = sum; Math.abs(X(v) - 170) < 166 && Number.isFinite(v);) {
           svg += path(`M${X(v)} 56V68`);
-          const half = v === sum ? 0 : long(v).length * 3.5;
-          if (side * (X(v) - free) > half + 3 && Math.abs(X(v) - 170) + half < 170) {
+          if (side * (X(v) - end) > half(v) + 3 && side * (X(v) - 170) + half(v) < 170) {
             svg += text(X(v), 82, long(v));
-            free = X(v) + side * long(v).length * 3.5;
+            end = X(v) + side * half(v);
           }
           const near = v + (side * ulp(v, f)) / 2; // a number only below a power of two
           v = round(near, f) === near ? near : v + side * ulp(v, f);
         }
       }
-      const [before] = kept[step - 1];
-      const [after, term] = kept[step];
-      const target = step > 1 ? before + term : nearest(exact(1));
+      const [before, after] = this.held.slice(step - 1, step + 1);
+      const target = step > 1 ? before + this.added[step] : nearest(exact(1));
       const [from, to] = [X(before), X(target)];
       svg += path(`M${from} 30H${to}m-4 -4l4 4l-4 4M${to} 34V56`, "stable") +
         text(Math.max(50, Math.min((from + to) / 2, 290)), 22, `+ ${long(target - before)}`);
-      if (order !== "wide" && Math.abs(to - 170) > 2) {
-        svg += path(`M${to} 46H170`, "naive") + text(to + (to > 170 ? 4 : -4), 50, target > sum ? "lost" : "too much", to > 170 ? "start" : "end");
+      if (after === sum && Math.abs(to - 170) > 2) {
+        svg += path(`M${to} 46H170`, "naive") + text(to + Math.sign(to - 170) * 18, 50, to > 170 ? "lost" : "more");
       }
-      return `${svg}<circle cx="170" cy="62" r="4" fill="currentColor"/>` +
-        (after === sum ? "" : `<circle class="stable" cx="${X(after)}" cy="62" r="4"/>`);
+      return `${svg}<circle cx="170" cy="62" r="4" fill="currentColor"/><circle cx="${X(after)}" cy="62" r="4"/>`;
     }
 
     /** The exact and the computed sum over the number of terms. */
     history(step) {
-      const { f, kept, exact, all, one, order } = this;
+      const { f, held, terms, exact, all, one, order } = this;
       if (all === 1) return "";
       const first = one === "first" ? 1 : 0;
-      const [low, high] = [first && nearest(exact(all)) < 2 ? 1 : 0, nearest(exact(all))];
-      const X = (terms) => 8 + (terms / all) * 324;
-      const Y = (v) => 212 - ((v - low) / (high - low || 1)) * 80;
-      const at = Array.from({ length: 151 }, (_, i) => kept[Math.max(first, Math.round((step * i) / 150))]);
-      const axes = path("M8 128V212H332") + text(8, 226, show(low), "start") + text(332, 226, `${some(all)} terms`, "end");
-      if (step <= first) return axes;
-      const end = kept[step][2];
-      const [right, got] = [Y(nearest(exact(end))), Y(round(kept[step][0], f))];
-      const [x, anchor] = end > all / 2 ? [X(end) - 8, "end"] : [X(end) + 8, "start"];
-      return axes + path(`M${X(first)} ${Y(nearest(exact(first)))}L${X(end)} ${right}`, "roundoff") +
-        path(`M${at.map(([v, , terms]) => `${X(terms)} ${Y(round(v, f))}`).join("L")}`, order === "left" ? "naive" : "stable") +
-        (got - right > 20 ? text(x, right + 8, "exact", anchor) + text(x, got - 5, "computed", anchor) : "");
+      const at = (i) => nearest(exact(i));
+      const low = first && at(all) < 2 ? 1 : 0;
+      const point = (x, v) => {
+        const y = 212 - ((v - low) / (at(all) - low)) * 80;
+        return `${8 + (x / all) * 324} ${Math.max(120, y) || 120}`; // infinity and nan are at the top
+      };
+      let svg = path("M8 128V212H332") + text(12, 226, show(low)) + text(332, 226, `${some(all)} terms`, "end");
+      if (step > first) {
+        const end = terms[step];
+        const some = Array.from({ length: 99 }, (_, i) => first + Math.round(((step - first) * i) / 98));
+        svg += path(`M${point(first, at(first))}L${point(end, at(end))}`, "roundoff") +
+          path(`M${some.map((i) => point(terms[i], round(held[i], f))).join("L")}`, order === "left" ? "naive" : "stable");
+      }
+      return svg;
     }
   }
   customElements.define("explore-add", Add);
