@@ -63,8 +63,8 @@
           left: "left to right", halves: "by halves", kahan: "Kahan", wide: "in a wider format",
         }, "left")}
       </div>
-      <div class="examples" role="group" aria-label="Player">${["Step", "Play", "All", "From the start"]
-        .map((go) => `<button type="button" data-go="${go}">${go}</button>`).join("")}</div>
+      <div class="examples" role="group" aria-label="Player">${Object.entries({ Step: "next", Play: "play", All: "rest", "From the start": "again" })
+        .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`).join("")}</div>
       ${this.range("step", "Steps", { min: 0, max: 10000, step: 1, value: 0, fine: 1 })}
       <svg viewBox="0 0 340 232" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
       ${this.sentence()}
@@ -73,18 +73,23 @@
 
     // The player
 
-    go(what) {
-      const now = this.number("step");
-      if (what !== "Play") this.to({ Step: now + 1, All: this.steps }[what] ?? 0);
-      else if (this.timer) this.update();
-      else {
-        if (now === this.steps) this.to(0);
-        this.timer = setInterval(() => {
-          const step = Math.ceil(this.number("step") * 1.2) || 1;
-          this.to(step, step < this.steps);
-        }, 350);
-        this.playing(true);
-      }
+    next() {
+      this.to(this.number("step") + 1);
+    }
+    rest() {
+      this.to(this.steps);
+    }
+    again() {
+      this.to(0);
+    }
+    play() {
+      if (this.timer) return this.update();
+      if (this.number("step") === this.steps) this.again();
+      this.timer = setInterval(() => {
+        const step = Math.ceil(this.number("step") * 1.2) || 1;
+        this.to(step, step < this.steps);
+      }, 350);
+      return this.playing(true);
     }
     to(step, playing) {
       this.put(Math.min(step, this.steps));
@@ -96,27 +101,33 @@
     /** While it plays, nothing is read aloud. */
     playing(on) {
       if (!on) this.timer = clearInterval(this.timer);
-      this.form.querySelector("[data-go=Play]").textContent = on ? "Pause" : "Play";
+      this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : "Play";
       this.form.querySelector(".sentence").ariaLive = on ? "off" : "polite";
     }
     disconnectedCallback() {
       this.playing(false);
     }
 
+    limit() {
+      const exponent = this.control("as").value === "exp";
+      Object.assign(this.control("term"), exponent ? { min: -200, max: 80 } : { min: 0, max: 10000 });
+    }
     changed(input) {
+      this.limit();
       if (PARTS.includes(input.name)) this.put(0);
       super.changed(input);
     }
 
     update(playing = false) {
       if (!playing) this.playing(false);
+      this.limit();
       const asked = PARTS.map((name) => this.control(name).value);
       if (asked.join() !== this.asked) this.begin(...asked);
-      const step = this.number("step");
+      const step = Math.min(this.number("step"), this.steps);
       const terms = this.terms[step];
       const sum = round(this.held[step], this.f);
       const exact = this.exact(terms);
-      const finite = Number.isFinite(sum);
+      const finite = Number.isFinite(sum + this.stored);
       const lost = (a, b) => {
         const v = sub(a, b);
         return v.n ? { text: showExact(v, 3), bar: Math.min(1, Math.abs(nearest(v) / nearest(exact))), role: "naive" } : "0";
@@ -134,10 +145,8 @@
     begin(count, term, as, one, format, order) {
       this.asked = [...arguments].join();
       const f = formats[format];
-      const exponent = as === "exp";
-      Object.assign(this.control("term"), exponent ? { min: -200, max: 80 } : { min: 0, max: 10000 });
       const all = Number(count) + (one ? 1 : 0);
-      const typed = exponent ? exp(big(Number(term))) : big(Number(term));
+      const typed = (as === "exp" ? exp : (v) => v)(big(Number(term)));
       const stored = nearest(typed, f);
       const wide = order !== "wide" ? f : f.name === "fp32" ? formats.fp64 : formats.fp32;
       const at = (i) => (one && i === (one === "last" ? all - 1 : 0) ? 1 : stored);
@@ -171,7 +180,7 @@
       } else {
         said.push(`${sentence}, ${
           error.n ? `the nearest number: ${showExact(error, 3).replace("−", "")} is ${error.n > 0n ? "lost" : "too much"}` : "without an error"}.`);
-        if (sum < f.smallestNormal) said.push("The number is subnormal: it has fewer digits.");
+        if (sum && sum < f.smallestNormal) said.push("The number is subnormal: it has fewer digits.");
       }
       if (carry) said.push(`Kahan keeps ${long(-carry)} for the next term.`);
       if (wide !== f) said.push(`This is ${wide.name}; stored in ${f.name} it is ${long(sum)}.`);
@@ -218,9 +227,10 @@
       if (all === 1) return "";
       const first = one === "first" ? 1 : 0;
       const at = (i) => nearest(exact(i));
-      const low = first && at(all) < 2 ? 1 : 0;
+      const high = at(all);
+      const low = first && high < 2 ? 1 : 0;
       const point = (x, v) => {
-        const y = 212 - ((v - low) / (at(all) - low)) * 80;
+        const y = 212 - ((v - low) / (high - low)) * 80;
         return `${8 + (x / all) * 324} ${Math.max(120, y) || 120}`; // infinity and nan are at the top
       };
       let svg = path("M8 128V212H332") + text(12, 226, show(low)) + text(332, 226, `${some(all)} terms`, "end");

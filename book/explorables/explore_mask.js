@@ -50,17 +50,17 @@
       ${this.range("T", "Temperature", { min: 0.01, max: 10, step: 0.01, value: 1 })}
       ${this.range("offset", "Common offset", { min: -20000, max: 20000, step: 100, value: 0, limit: 1e6 })}
       ${this.sentence()}
-      ${this.table("Three samples with their logits, the label in bold. Untick what is masked", ["", 1, 2, 3, 4, "sum"])}
-      ${this.table("What each sample gets", ["sample", "argmax", "loss", "floor"])}`;
+      ${this.table("Each row is a sample with its logits, its label in bold. Untick what is masked", ["row", 1, 2, 3, 4, "sum"])}
+      ${this.table("What each row gets", ["row", "argmax", "loss", "floor"])}`;
     }
 
     /** The table with its inputs, which stay. */
     grid() {
       const cell = (v, r, c) => {
-        const name = `class ${c + 1} of sample ${r + 1}`;
+        const name = `class ${c + 1} of row ${r + 1}`;
         return `<input type="number" name="x${r}${c}" value="${v}" step="any" min="-1e6" max="1e6" required
-          aria-label="logit, ${name}"><div><input type="checkbox" name="on${r}${c}" checked
-          aria-label="${name} takes part"><span></span></div><span></span>`;
+          aria-label="Logit, ${name}"><div><input type="checkbox" name="on${r}${c}" checked
+          aria-label="Takes part, ${name}"><span></span></div><span></span>`;
       };
       this.rows([...change(LOGITS, cell).map((row, r) => [r + 1, ...row, ""]), ["sum", "", "", "", "", ""]]);
     }
@@ -91,6 +91,7 @@
       if (/early|fill/.test(how)) slope = change(slope, (v, i, j) => (on[i][j] ? v : 0));
       slope = lines(change(slope, (v) => ops(f).div(v, T)));
 
+      Object.assign(this, { p, slope });
       const shown = view === "p" ? p : slope;
       const add = (row) => row.reduce((a, b) => a + b);
       const number = (v) => (Number.isNaN(v) ? `<b class="bad">nan</b>` : show(v, view === "p" ? 3 : 2));
