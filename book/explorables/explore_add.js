@@ -4,6 +4,7 @@
   const { formats, ulp, round, Explorable, show, showExact, nearest, exactly } = StableSoftmax;
   const { big, add, sub, exp } = exactly;
   const long = (x) => show(x, 8);
+  const plus = (x) => `${x < 0 ? "−" : "+"} ${long(Math.abs(x))}`;
   const some = (count) => count.toLocaleString("en-US");
   const PARTS = ["count", "term", "as", "one", "format", "order"]; // what a sum is made of
 
@@ -38,8 +39,8 @@
 
   const text = (x, y, words, anchor = "middle") =>
     `<text x="${x}" y="${y}" fill="currentColor" stroke="none" text-anchor="${anchor}">${words}</text>`;
-  const path = (d, role = "", more = "") =>
-    `<g class="${role}"><path d="${d}" stroke="currentColor" stroke-width="${role ? 2 : 1}" ${more}/></g>`;
+  const path = (d, role = "") =>
+    `<path class="${role}" d="${d}" stroke="currentColor" stroke-width="${role ? 2 : 1}"/>`;
 
   class Add extends Explorable {
     template() {
@@ -63,12 +64,13 @@
           left: "left to right", halves: "by halves", kahan: "Kahan", wide: "in a wider format",
         }, "left")}
       </div>
-      <div class="examples" role="group" aria-label="Player">${Object.entries({ Step: "next", Play: "play", All: "rest", "From the start": "again" })
-        .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`).join("")}</div>
+      <div class="examples" role="group" aria-label="Player">${
+        Object.entries({ Step: "next", Play: "play", All: "rest", "From the start": "again" })
+          .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`).join("")}</div>
       ${this.range("step", "Steps", { min: 0, max: 10000, step: 1, value: 0, fine: 1 })}
       <svg viewBox="0 0 340 232" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
       ${this.sentence()}
-      ${this.table("The sum so far, and what it lost when terms were stored and added", ["terms", "exact", "computed", "by storing", "by adding"])}`;
+      ${this.table("The sum so far, and what storing and adding have lost", ["terms", "exact", "computed", "storing", "adding"])}`;
     }
 
     // The player
@@ -104,23 +106,14 @@
       this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : "Play";
       this.form.querySelector(".sentence").ariaLive = on ? "off" : "polite";
     }
-    disconnectedCallback() {
-      this.playing(false);
-    }
 
-    limit() {
-      const exponent = this.control("as").value === "exp";
-      Object.assign(this.control("term"), exponent ? { min: -200, max: 80 } : { min: 0, max: 10000 });
-    }
     changed(input) {
-      this.limit();
       if (PARTS.includes(input.name)) this.put(0);
       super.changed(input);
     }
 
     update(playing = false) {
       if (!playing) this.playing(false);
-      this.limit();
       const asked = PARTS.map((name) => this.control(name).value);
       if (asked.join() !== this.asked) this.begin(...asked);
       const step = Math.min(this.number("step"), this.steps);
@@ -172,22 +165,21 @@
       const error = sub(step > 1 ? add(big(before), big(term)) : exact, big(after));
       const said = [];
       if (order === "halves" && step > 1) said.push(`Round ${step - 1}: a partial sum has up to ${some(terms)} terms.`);
-      const sentence = `${long(before)} + ${step > 1 ? long(term) : showExact(exact, 8)} = ${long(after)}`;
+      const sentence = `${long(before)} ${plus(step > 1 ? term : nearest(exact))} = ${long(after)}`;
       if (after === before && term) {
         said.push(`Lost: ${sentence}, for the term is ${
-          term * 2 === space ? `half the spacing ${show(space)}, and the tie goes to the even number` : `less than half the spacing ${show(space)}`}.`);
+          Math.abs(term) * 2 === space ? `half the spacing ${show(space)}, and the tie goes to the even number` : `less than half the spacing ${show(space)}`}.`);
         if (order === "left" && step < steps && one !== "last") said.push("All further terms are lost as well.");
       } else {
-        said.push(`${sentence}, ${
-          error.n ? `the nearest number: ${showExact(error, 3).replace("−", "")} is ${error.n > 0n ? "lost" : "too much"}` : "without an error"}.`);
-        if (sum && sum < f.smallestNormal) said.push("The number is subnormal: it has fewer digits.");
+        said.push(`${sentence}, ${error.n ? `the nearest number, ${showExact(error, 3).replace("−", "")} off` : "without an error"}.`);
+        if (sum && Math.abs(sum) < f.smallestNormal) said.push("The number is subnormal: it has fewer digits.");
       }
       if (carry) said.push(`Kahan keeps ${long(-carry)} for the next term.`);
       if (wide !== f) said.push(`This is ${wide.name}; stored in ${f.name} it is ${long(sum)}.`);
       if (step === steps && all > 1) {
-        const wrong = Math.abs(nearest(sub(exact, big(sum))));
+        const wrong = Math.abs(nearest(sub(exact, big(sum))) / nearest(exact));
         said.push(`The end: ${long(sum)} instead of ${goal}, ${
-          wrong < ulp(sum, f) ? "right to the last digit" : `wrong by ${show((100 * wrong) / nearest(exact), 2)} %`}.`);
+          sum === nearest(exact, f) ? "the nearest number" : `wrong by ${show(100 * wrong, 2)} %`}.`);
       }
       return said.join(" ");
     }
@@ -213,10 +205,10 @@
       const [before, after] = this.held.slice(step - 1, step + 1);
       const target = step > 1 ? before + this.added[step] : nearest(exact(1));
       const [from, to] = [X(before), X(target)];
-      svg += path(`M${from} 30H${to}m-4 -4l4 4l-4 4M${to} 34V56`, "stable") +
-        text(Math.max(50, Math.min((from + to) / 2, 290)), 22, `+ ${long(target - before)}`);
+      svg += path(`M${from} 30H${to}l${to > from ? "-4 -4m0 8l4 -4" : "4 -4m0 8l-4 -4"}M${to} 34V56`, "stable") +
+        text(Math.max(50, Math.min((from + to) / 2, 290)), 22, plus(target - before));
       if (after === sum && Math.abs(to - 170) > 2) {
-        svg += path(`M${to} 46H170`, "naive") + text(to + Math.sign(to - 170) * 18, 50, to > 170 ? "lost" : "more");
+        svg += path(`M${to} 46H170`, "naive") + text(to + Math.sign(to - 170) * 18, 50, after === before ? "lost" : "error");
       }
       return `${svg}<circle cx="170" cy="62" r="4" fill="currentColor"/><circle cx="${X(after)}" cy="62" r="4"/>`;
     }

@@ -66,7 +66,7 @@ def results(element, name, many):
     return np.array(element.evaluate(code, [name, many]), dtype=np.float64)
 
 
-def expected(logits, mask, fmt, *, axis, how, fill, times, T, offset):  # noqa: N803
+def expected(logits, mask, fmt, *, axis, how, fill, times, T, offset):
     """What the functions of the book return."""
     x = round_to(logits + offset, fmt) / round_to(T, fmt)
     fill = -FORMATS[fmt].largest if fill == "least" else float(fill)
