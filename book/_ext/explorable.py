@@ -10,7 +10,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-KINDS = ["formats", "epsilon", "order", "loss", "add", "mask"]  # each has its script, explore_<kind>.js
+# Each has its script, explore_<kind>.js.
+KINDS = ["formats", "epsilon", "order", "loss", "add", "mask"]
 
 
 class explorable(nodes.General, nodes.Element):

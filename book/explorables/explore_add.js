@@ -158,7 +158,7 @@
       const { f, wide, order, one, all, steps } = this;
       const goal = showExact(this.exact(all), 8);
       if (!step) return `The exact sum will be ${goal}. Press “Step” to see where a term falls.`;
-      if (!Number.isFinite(sum)) return `The sum is ${long(sum)}, for ${f.name} ends at ${show(f.largest)}.`;
+      if (!Number.isFinite(sum)) return `The sum is ${long(sum)}, because ${f.name} ends at ${show(f.largest)}.`;
       const [before, after] = this.held.slice(step - 1, step + 1);
       const [term, terms, carry] = [this.added[step], this.terms[step], this.carry[step]];
       const space = ulp(before, wide);
@@ -167,7 +167,7 @@
       if (order === "halves" && step > 1) said.push(`Round ${step - 1}: a partial sum has up to ${some(terms)} terms.`);
       const sentence = `${long(before)} ${plus(step > 1 ? term : nearest(exact))} = ${long(after)}`;
       if (after === before && term) {
-        said.push(`Lost: ${sentence}, for the term is ${
+        said.push(`Lost: ${sentence}, because the term is ${
           Math.abs(term) * 2 === space ? `half the spacing ${show(space)}, and the tie goes to the even number` : `less than half the spacing ${show(space)}`}.`);
         if (order === "left" && step < steps && one !== "last") said.push("All further terms are lost as well.");
       } else {
@@ -175,7 +175,7 @@
         if (sum && Math.abs(sum) < f.smallestNormal) said.push("The number is subnormal: it has fewer digits.");
       }
       if (carry) said.push(`Kahan keeps ${long(-carry)} for the next term.`);
-      if (wide !== f) said.push(`This is ${wide.name}; stored in ${f.name} it is ${long(sum)}.`);
+      if (wide !== f) said.push(`This is the sum in ${wide.name}; in ${f.name} it is ${long(sum)}.`);
       if (step === steps && all > 1) {
         const wrong = Math.abs(nearest(sub(exact, big(sum))) / nearest(exact));
         said.push(`The end: ${long(sum)} instead of ${goal}, ${
@@ -221,16 +221,17 @@
       const at = (i) => nearest(exact(i));
       const high = at(all);
       const low = first && high < 2 ? 1 : 0;
-      const point = (x, v) => {
-        const y = 212 - ((v - low) / (high - low)) * 80;
-        return `${8 + (x / all) * 324} ${Math.max(120, y) || 120}`; // infinity and nan are at the top
-      };
+      const X = (i) => 8 + (i / all) * 324;
+      const Y = (v) => Math.max(120, 212 - ((v - low) / (high - low)) * 80) || 120; // inf, nan: at the top
       let svg = path("M8 128V212H332") + text(12, 226, show(low)) + text(332, 226, `${some(all)} terms`, "end");
       if (step > first) {
         const end = terms[step];
-        const some = Array.from({ length: 99 }, (_, i) => first + Math.round(((step - first) * i) / 98));
-        svg += path(`M${point(first, at(first))}L${point(end, at(end))}`, "roundoff") +
-          path(`M${some.map((i) => point(terms[i], round(held[i], f))).join("L")}`, order === "left" ? "naive" : "stable");
+        const steps = Array.from({ length: 99 }, (_, i) => first + Math.round(((step - first) * i) / 98));
+        const line = steps.map((i) => `${X(terms[i])} ${Y(round(held[i], f))}`);
+        const [right, got] = [Y(at(end)), Y(round(held[step], f))];
+        svg += path(`M${X(first)} ${Y(at(first))}L${X(end)} ${right}`, "roundoff") +
+          path(`M${line.join("L")}`, order === "left" ? "naive" : "stable");
+        if (got - right > 40) svg += text(X(end) - 24, right + 4, "exact", "end") + text(X(end), got - 5, "computed", "end");
       }
       return svg;
     }

@@ -4,7 +4,7 @@
   const { formats, ulp, round, ops, Explorable, show, softmaxShifted } = StableSoftmax;
   // The label of a sample is the class of its own number.
   const LOGITS = [[2, 1, 0.1, 0], [1, 3, 2, -1], [0, 1, 2, 3]];
-  const FILLS = { "-1e4": "−1e4", "-1e9": "−1e9", least: "smallest finite", "-Infinity": "−∞" };
+  const CLASSES = LOGITS[0].map((_, c) => `class ${c + 1}`);
   const turn = (table) => table[0].map((_, c) => table.map((row) => row[c]));
   const change = (table, f) => table.map((row, r) => row.map((v, c) => f(v, r, c)));
 
@@ -43,21 +43,23 @@
         ${this.select("how", "Mask", {
           early: "where, before", fill: "fill instead", add: "fill added", late: "where, after",
         }, "early")}
-        ${this.select("fill", "Fill", FILLS, "-Infinity")}
+        ${this.select("fill", "Fill", {
+          "-1e4": "−1e4", "-1e9": "−1e9", least: "smallest finite", "-Infinity": "−∞",
+        }, "-Infinity")}
         ${this.select("format", "Format", { fp32: "fp32", fp16: "fp16", bf16: "bf16" }, "fp32")}
         ${this.select("view", "Show", { p: "probabilities", g: "gradient" }, "p")}
       </div>
       ${this.range("T", "Temperature", { min: 0.01, max: 10, step: 0.01, value: 1 })}
       ${this.range("offset", "Common offset", { min: -20000, max: 20000, step: 100, value: 0, limit: 1e6 })}
       ${this.sentence()}
-      ${this.table("Each row is a sample with its logits, its label in bold. Untick what is masked", ["row", 1, 2, 3, 4, "sum"])}
+      ${this.table("Each row is a sample with its logits, its label in bold. Untick what is masked", ["row", ...CLASSES, "sum"])}
       ${this.table("What each row gets", ["row", "argmax", "loss", "floor"])}`;
     }
 
     /** The table with its inputs, which stay. */
     grid() {
       const cell = (v, r, c) => {
-        const name = `class ${c + 1} of row ${r + 1}`;
+        const name = `${CLASSES[c]} of row ${r + 1}`;
         return `<input type="number" name="x${r}${c}" value="${v}" step="any" min="-1e6" max="1e6" required
           aria-label="Logit, ${name}"><div><input type="checkbox" name="on${r}${c}" checked
           aria-label="Takes part, ${name}"><span></span></div><span></span>`;
@@ -94,7 +96,7 @@
       Object.assign(this, { p, slope });
       const shown = view === "p" ? p : slope;
       const add = (row) => row.reduce((a, b) => a + b);
-      const number = (v) => (Number.isNaN(v) ? `<b class="bad">nan</b>` : show(v, view === "p" ? 3 : 2));
+      const number = (v, digits = view === "p" ? 3 : 2) => (Number.isNaN(v) ? `<b class="bad">nan</b>` : show(v, digits));
       const { rows } = this.form.querySelector("tbody");
       const counts = lines(on);
       change(shown, (v, r, c) => {
@@ -108,8 +110,8 @@
 
       const floor = times === "2" ? Math.log1p((z[0].length - 1) / Math.E) : 0;
       const best = (row) => (row.some(Number.isNaN) ? "none" : row.indexOf(Math.max(...row)) + 1);
-      this.rows(p.map((row, r) => [r + 1, best(row), number(-ops(f).log(row[r])), show(floor, 4)]), 1);
-      this.say(this.words({ f, fill, how, axis, times, view, T, typed, x, z, on, once, p, slope, floor }));
+      this.rows(p.map((row, r) => [r + 1, best(row), number(-ops(f).log(row[r]), 4), show(floor, 4)]), 1);
+      this.say(this.words({ f, fill, how, axis, times, view, typed, x, z, on, once, p, slope, floor }));
     }
 
     words({ f, fill, how, axis, times, view, typed, x, z, on, once, p, slope, floor }) {
@@ -119,22 +121,22 @@
       const coarse = x.flat().find((v, i) => Math.abs(v - typed.flat()[i]) > 0.01);
       if (!z.flat().every(Number.isFinite)) said.push(`A logit has left the range of ${f.name}: it is ${show(z.flat().find((v) => !Number.isFinite(v)))}.`);
       else if (coarse) said.push(`Near ${show(coarse)} the numbers of ${f.name} are ${show(ulp(coarse, f))} apart, and the logits have been rounded to them.`);
-      if (axis === "0") said.push("Wrong axis: each column sums to 1, so the samples compete for a class, and no loss tells.");
-      const empty = on.findIndex((row) => !row.includes(true));
-      if (empty >= 0) {
-        const result = once[empty];
-        said.push(`No entry of ${line} ${empty + 1} takes part. ` + (
-          broken([result]) ? "−∞ − (−∞) is nan."
-            : result.every((v) => v === 0) ? `The result is 0, ${how === "late" ? "put over a nan" : "chosen before anything is computed"}.`
-              : how === "fill" ? "The finite fill makes all its logits equal, and the result looks like probabilities."
+      if (axis === "0") said.push("Wrong axis: each column sums to 1, so the samples compete for a class, and the losses look ordinary.");
+      const empty = on.flatMap((row, i) => (row.includes(true) ? [] : [i]));
+      if (empty.length) {
+        const result = once[empty[0]];
+        said.push(`No entry of ${line} ${empty.map((i) => i + 1).join(" and ")} takes part. ` + (
+          broken([result]) ? "The maximum is −∞, and −∞ − (−∞) is nan."
+            : !Math.max(...result) ? `The result is 0, ${how === "late" ? "put over what was computed" : "chosen before anything is computed"}.`
+              : how === "fill" ? "The finite fill makes all logits equal, and the result looks like probabilities."
                 : "The added fill is a common offset, and masks nothing."));
       }
-      const leak = Math.max(...change(once, (v, i, j) => (i !== empty && !on[i][j] && v) || 0).flat());
+      const leak = Math.max(...change(once, (v, i, j) => (on[i].includes(true) && !on[i][j] && v) || 0).flat());
       if (leak > 0) said.push(`A masked entry gets the probability ${show(leak, 3)}: the fill ${show(fill)} is not far enough below the logits that count.`);
       if (times === "2") said.push(`Twice: the second softmax sees differences of at most 1, and no loss is below its floor, ${show(floor, 4)}.`);
       if (p.some((row, r) => row[r] === 0)) said.push("A label has the probability 0, so its loss is infinite.");
-      if (broken(slope) && !broken(p)) said.push("Every result is a number, and the gradient is nan: it comes back through the branch not taken, for 0 · nan is nan.");
-      else if (view === "g") said.push("The gradient is that of the labels' probabilities.");
+      if (broken(slope) && !broken(p)) said.push("Every probability is a number, but the gradient is nan: the nan comes back through the branch not taken, since 0 · nan is nan.");
+      else if (view === "g") said.push("The gradient is that of the sum of the labels' probabilities.");
       return said.join(" ") || "Right: each row sums to 1, and what is masked gets 0.";
     }
   }

@@ -148,12 +148,12 @@ def test_a_term_that_is_half_a_spacing_is_lost_to_the_even_number(add):
     assert says(add) == "255 + 1 = 256, without an error."
     press(add, "Step")
     assert says(add) == (
-        "Lost: 256 + 1 = 256, for the term is half the spacing 2, and the tie goes to the even "
+        "Lost: 256 + 1 = 256, because the term is half the spacing 2, and the tie goes to the even "
         "number. All further terms are lost as well."
     )
     assert cells(add)[0] == ["257", "257", "256", "0", "1"]
     enter(add, term=0.9, step=400)
-    assert "for the term is less than half the spacing 2." in says(add)
+    assert "because the term is less than half the spacing 2." in says(add)
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,9 @@ def test_kahan_says_what_it_carries_and_a_wider_format_what_it_holds(add):
     press(add, "Step")
     assert says(add) == "256 + 2 = 258, without an error."
     enter(add, order="wide", step=257)
-    assert says(add) == "256 + 1 = 257, without an error. This is fp32; stored in bf16 it is 256."
+    assert (
+        says(add) == "256 + 1 = 257, without an error. This is the sum in fp32; in bf16 it is 256."
+    )
 
 
 def test_a_round_by_halves_is_one_step(add):
@@ -201,7 +203,7 @@ def test_a_round_by_halves_is_one_step(add):
 def test_a_sum_that_leaves_the_format_is_named(add, fmt, word, largest):
     enter(add, term=10000, format=fmt)
     press(add, "All")
-    assert says(add) == f"The sum is {word}, for {fmt} ends at {largest}."
+    assert says(add) == f"The sum is {word}, because {fmt} ends at {largest}."
     assert cells(add)[0][2:] == [word, "", ""]
     enter(add, one="first", step=1)
     assert "1 = 1, without an error" in says(add)

@@ -150,10 +150,13 @@ def test_no_loss_of_two_softmaxes_falls_below_its_floor(mask, axis, n):
     [
         ("wrong axis", "Wrong axis: each column sums to 1, so the samples compete for a class"),
         ("softmax twice", "no loss is below its floor, 0.7437."),
-        ("a row without classes", "No entry of row 3 takes part. The finite fill makes all its"),
+        ("a row without classes", "No entry of row 3 takes part. The finite fill makes all"),
         ("finite fill in fp16", "A masked entry gets the probability 1: the fill -10000 is not"),
         ("offset 2000", "Near 2000 the numbers of bf16 are 8 apart, and the logits have been"),
-        ("nan comes back", "it comes back through the branch not taken, for 0 · nan is nan."),
+        (
+            "nan comes back",
+            "the nan comes back through the branch not taken, since 0 · nan is nan.",
+        ),
     ],
 )
 def test_a_button_shows_what_goes_wrong(mask, button, words):
@@ -187,14 +190,29 @@ def test_the_buttons_show_the_numbers_that_their_words_promise(mask):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"how": "fill"}, "No entry of row 3 takes part. -∞ - (-∞) is nan."),
+        ({"how": "fill"}, "No entry of row 3 takes part. The maximum is -∞, and -∞ - (-∞) is nan."),
         ({"how": "add", "fill": "-1e4"}, "The added fill is a common offset, and masks nothing."),
-        ({"how": "late"}, "The result is 0, put over a nan."),
+        ({"how": "late"}, "The result is 0, put over what was computed."),
         ({"how": "early"}, "The result is 0, chosen before anything is computed."),
-        ({"how": "early", "view": "g"}, "The gradient is that of the labels' probabilities."),
+        (
+            {"how": "early", "view": "g"},
+            "The gradient is that of the sum of the labels' probabilities.",
+        ),
         (
             {"format": "fp16", "T": 0.01, "x00": 800},
             "A logit has left the range of fp16: it is inf",
+        ),
+        (
+            {
+                "how": "fill",
+                "fill": "-1e4",
+                "on10": False,
+                "on11": False,
+                "on12": False,
+                "on13": False,
+            },
+            "No entry of row 2 and 3 takes part. The finite fill makes all logits equal, and the "
+            "result looks like probabilities.",
         ),
         ({"how": "early"}, "A label has the probability 0, so its loss is infinite."),
     ],
