@@ -90,7 +90,7 @@
       this.timer = setInterval(() => {
         const step = Math.ceil(this.number("step") * 1.2) || 1;
         this.to(step, step < this.steps);
-      }, 350);
+      }, 250);
       return this.playing(true);
     }
     to(step, playing) {

@@ -41,7 +41,7 @@
         ${this.select("axis", "Axis", { "-1": "−1, of a row", 0: "0, of a column" }, "-1")}
         ${this.select("times", "Softmax", { 1: "once", 2: "twice" }, "1")}
         ${this.select("how", "Mask", {
-          early: "where, before", fill: "fill instead", add: "fill added", late: "where, after",
+          early: "where, before", fill: "replace by fill", add: "add fill", late: "where, after",
         }, "early")}
         ${this.select("fill", "Fill", {
           "-1e4": "−1e4", "-1e9": "−1e9", least: "smallest finite", "-Infinity": "−∞",
@@ -52,7 +52,7 @@
       ${this.range("T", "Temperature", { min: 0.01, max: 10, step: 0.01, value: 1 })}
       ${this.range("offset", "Common offset", { min: -20000, max: 20000, step: 100, value: 0, limit: 1e6 })}
       ${this.sentence()}
-      ${this.table("Each row is a sample with its logits, its label in bold. Untick what is masked", ["row", ...CLASSES, "sum"])}
+      ${this.table("Each row is a sample with its logits, the label in bold. Untick a class to mask it", ["row", ...CLASSES, "sum"])}
       ${this.table("What each row gets", ["row", "argmax", "loss", "floor"])}`;
     }
 
