@@ -10,7 +10,8 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network"]  # explore_<kind>.js
+# Each has its script, explore_<kind>.js.
+KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network"]
 
 
 class explorable(nodes.General, nodes.Element):

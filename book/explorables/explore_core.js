@@ -32,12 +32,16 @@ const StableSoftmax = (() => {
     return Math.max(((view.getUint16(0) >> 4) & 2047) - 1023, f.emin);
   }
 
+  /** The spacing of the numbers of a format, from a number on. */
+  const ulp = (x, f) => 2 ** (exponent(x, f) - f.precision + 1);
+
   /** The nearest number of a format; a tie goes to the even one. */
   function round(x, f) {
     if (f.precision === 53 || Number.isNaN(x)) return x;
-    const ulp = 2 ** (exponent(x, f) - f.precision + 1);
-    const units = Math.abs(x) / ulp + 2 ** 52 - 2 ** 52; // there, the spacing of fp64 is 1
-    const y = units * ulp <= f.largest ? units * ulp : f.hasInfinity ? Infinity : NaN;
+    if (f.precision === 24) return Math.fround(x);
+    const unit = ulp(x, f);
+    const units = Math.abs(x) / unit + 2 ** 52 - 2 ** 52; // there, the spacing of fp64 is 1
+    const y = units * unit <= f.largest ? units * unit : f.hasInfinity ? Infinity : NaN;
     return x < 0 || Object.is(x, -0) ? -y : y;
   }
 
@@ -275,7 +279,8 @@ const StableSoftmax = (() => {
       const wrong = this.form.querySelector("input:invalid");
       if (wrong) {
         const { labels, step, min, max } = wrong;
-        this.say(`“${labels[0].textContent}” must be a ${step === "any" ? "" : "whole "}number ` +
+        const name = labels[0]?.textContent ?? wrong.ariaLabel;
+        this.say(`“${name}” must be a ${step === "any" ? "" : "whole "}number ` +
           `from ${show(Number(min))} to ${show(Number(max))}. The table has not changed.`);
       } else this.update();
     }
@@ -288,7 +293,7 @@ const StableSoftmax = (() => {
     set(values) {
       for (const [name, value] of Object.entries(values)) {
         const input = this.control(name);
-        input.value = value;
+        input[input.type === "checkbox" ? "checked" : "value"] = value;
         if (input.dataset.twin) this.control(input.dataset.twin).value = value;
       }
       this.update();
@@ -296,16 +301,17 @@ const StableSoftmax = (() => {
 
     // Parts of a template
 
-    /** A number with a slider beside it. What is typed may be finer than the slider's step and,
-        where a limit is given, beyond its ends. */
+    /** A number and, where a step is given, a slider beside it. What is typed may be finer than the
+        slider's step and, where a limit is given, beyond its ends. */
     range(name, label, { min, max, step, value, limit, fine = "any" }) {
       const id = `${this.uid}-${name}`;
       const [low, high] = limit ? [-limit, limit] : [min, max];
+      const twin = step ? `data-twin="${name}-slider"` : "";
+      const slider = `<input type="range" name="${name}-slider" data-twin="${name}" value="${value}"
+          min="${min}" max="${max}" step="${step}" aria-labelledby="${id}-label">`;
       return `<div class="pair"><label id="${id}-label" for="${id}">${label}</label>
-        <input type="number" id="${id}" name="${name}" data-twin="${name}-slider" value="${value}"
-          min="${low}" max="${high}" step="${fine}" required>
-        <input type="range" name="${name}-slider" data-twin="${name}" value="${value}"
-          min="${min}" max="${max}" step="${step}" aria-labelledby="${id}-label"></div>`;
+        <input type="number" id="${id}" name="${name}" ${twin} value="${value}"
+          min="${low}" max="${high}" step="${fine}" required>${step ? slider : ""}</div>`;
     }
     /** A choice among the entries {value: text}. */
     select(name, label, entries, value) {
@@ -356,8 +362,8 @@ const StableSoftmax = (() => {
   }
 
   return {
-    formats, round, ops, Explorable, show, showExact, showProbability,
-    exact, negative, nearest, error, ulpError,
+    formats, ulp, round, ops, Explorable, show, showExact, showProbability,
+    exact, negative, nearest, error, ulpError, exactly: { big, add, sub, exp },
     softmaxNaive, softmaxShifted, logsumexpNaive, logsumexpShifted, logsumexpLog1p,
     logSoftmaxNaive, logSoftmaxTwoStep, logSoftmaxEpsilon, logSoftmaxClamped,
     logSoftmaxFromLogsumexp, logSoftmaxShifted, logSoftmaxLog1p,

@@ -20,6 +20,9 @@ EXPLORABLES = {  # and their chapters
     "epsilon": "epsilon",
     "order": "logsumexp",
     "loss": "cross_entropy",
+    "add": "numbers",
+    "mask": "softmax",
+    "network": "training",
 }
 
 

@@ -1,0 +1,86 @@
+"""A small page with one explorable, for tests that need no chapter around it."""
+
+from pathlib import Path
+
+BOOK = Path(__file__).parents[2] / "book"
+# The colors that the theme of the site gives a page: text, background, border.
+COLORS = {
+    "light": ("#222832", "#ffffff", "#c9cdd2"),
+    "dark": ("#ced6dd", "#14181e", "#48566b"),
+}
+PAGE = """<!doctype html>
+<html lang="en" data-theme="{scheme}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>An explorable</title>
+<link rel="stylesheet" href="{book}/_static/book.css">
+<link rel="stylesheet" href="{book}/explorables/explore.css">
+<style>
+*, ::before, ::after {{ box-sizing: border-box; }}
+html {{
+  --pst-color-text-base: {text};
+  --pst-color-background: {ground};
+  --pst-color-border: {border};
+}}
+body {{ background: {ground}; color: {text}; font: 16px/1.65 sans-serif; margin: 1rem auto; }}
+body, figure {{ max-width: 44rem; }}
+figure {{ margin: 0; }}
+main {{ margin: 0 1rem; }}
+</style>
+<script defer src="{book}/explorables/explore_core.js"></script>
+<script defer src="{book}/explorables/explore_{kind}.js"></script>
+</head>
+<body><main><h1>An explorable</h1>
+<figure><explore-{kind}><div class="fallback"><p>What it shows.</p></div></explore-{kind}>
+<figcaption>Its caption.</figcaption></figure></main></body>
+</html>
+"""
+
+
+def own_page(folder, kind, scheme="light"):
+    """Write a page with an explorable, its scripts and its style; return the address."""
+    text, ground, border = COLORS[scheme]
+    page = PAGE.format(
+        kind=kind, scheme=scheme, text=text, ground=ground, border=border, book=BOOK.as_uri()
+    )
+    path = folder / f"{kind}_{scheme}.html"
+    path.write_text(page, encoding="utf-8")
+    return path.as_uri()
+
+
+def reset(element):
+    """Bring an explorable to where a reader first meets it, and return it."""
+    element.get_by_role("button", name="Reset").click()
+    element.page.wait_for_timeout(20)
+    return element
+
+
+def enter(element, **values):
+    """Set controls as the buttons do."""
+    element.evaluate("(element, values) => element.set(values)", values)
+
+
+def press(element, name):
+    """Press a button by its name."""
+    element.get_by_role("button", name=name, exact=True).press("Enter")
+
+
+def says(element):
+    """Return the verdict in words, with the minus of a keyboard."""
+    return plain(element.get_by_role("status").text_content())
+
+
+def plain(text):
+    """Return a text with the minus of a keyboard."""
+    return text.strip().replace("\N{MINUS SIGN}", "-")
+
+
+def cells(element, table=0):
+    """Return the texts of the rows of a table."""
+    rows = element.evaluate(
+        """(element, table) => [...element.querySelectorAll("tbody")[table].rows]
+            .map((row) => [...row.cells].map((cell) => cell.textContent))""",
+        table,
+    )
+    return [[plain(text) for text in row] for row in rows]
