@@ -10,7 +10,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-KINDS = ["formats", "epsilon", "order", "loss"]  # each has its script, explore_<kind>.js
+KINDS = ["formats", "epsilon", "order", "loss", "network"]  # each has its script, explore_<kind>.js
 
 
 class explorable(nodes.General, nodes.Element):
