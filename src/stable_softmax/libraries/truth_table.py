@@ -1,4 +1,4 @@
-"""The truth table: what each installed library makes of special values, asked when it is built.
+"""The truth table: what each installed library returns for special values, asked when it is built.
 
 Masks, infinities, nan, empty axes, ignored labels, targets of zero and binary losses, in float32.
 """
