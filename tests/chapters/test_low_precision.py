@@ -10,12 +10,15 @@ from stable_softmax import (
     FORMATS,
     FP16,
     FP64,
+    TF32,
     cross_entropy_exact,
     cross_entropy_gradient_shifted,
     cross_entropy_log1p,
     cross_entropy_shifted,
+    logsumexp_shifted,
     round_to,
     softmax_shifted,
+    ulp,
     ulp_error,
 )
 from stable_softmax.experiments.low_precision import (
@@ -24,6 +27,14 @@ from stable_softmax.experiments.low_precision import (
     odds_change,
 )
 from stable_softmax.ladder.wider import cross_entropy_wider
+from stable_softmax.libraries.adapters import is_installed
+
+
+def last_layer():
+    rng = np.random.default_rng(0)
+    hidden, weights = np.maximum(rng.normal(size=(2048, 64)), 0), rng.normal(size=(64, 100))
+    x = hidden @ weights
+    return hidden, weights, x, np.argmax(x + rng.gumbel(size=x.shape), axis=1)
 
 
 def test_the_rounding_of_a_logit_multiplies_the_odds():
@@ -81,10 +92,7 @@ def test_sums_do_more_harm_than_operands_and_finished_results_less(fmt):
     Rounding the running sum of the mean or of the matrix product does more harm than rounding the
     operands, and rounding the finished exponentials or losses does less.
     """
-    rng = np.random.default_rng(0)
-    hidden, weights = np.maximum(rng.normal(size=(2048, 64)), 0), rng.normal(size=(64, 100))
-    x = hidden @ weights
-    labels = np.argmax(x + rng.gumbel(size=x.shape), axis=1)
+    hidden, weights, _, labels = last_layer()
     exact, mean = losses_in_format(hidden, weights, labels, FP64)
     loss, batch = {}, {}
     for step in ("operands", "product", "exponentials", "losses", "mean"):
@@ -94,6 +102,23 @@ def test_sums_do_more_harm_than_operands_and_finished_results_less(fmt):
     assert batch["mean"] > 100 * batch["operands"]
     assert loss["exponentials"] < loss["operands"] / 3
     assert loss["losses"] < loss["operands"] / 3
+
+
+def test_logits_in_two_formats_spoil_the_sum_of_a_row():
+    """
+    With the log-sum-exp of bfloat16 logits, probabilities of the same bfloat16 logits sum to 1 and
+    probabilities of the unrounded logits do not.
+    """
+    *_, x, _ = last_layer()
+    stored = round_to(x, BF16).astype(float)
+    lse = logsumexp_shifted(stored)[:, np.newaxis]
+    # a difference of numbers below 64 in float64, and a sum of 100 terms
+    np.testing.assert_allclose(np.exp(stored - lse).sum(axis=1), 1, rtol=200 * 2**-53 * 64)
+    sums = np.exp(x - lse).sum(axis=1)
+    assert [f"{sums.min():.2f}", f"{sums.max():.2f}"] == ["0.94", "1.10"]
+    # the text allows for half an ulp at 160 in each direction
+    assert odds_change(160, BF16) == np.expm1(0.5)
+    assert [round(100 * np.expm1(d)) for d in (0.5, -0.5)] == [65, -39]
 
 
 def test_a_loss_scale_brings_back_what_underflows():
@@ -109,3 +134,53 @@ def test_a_loss_scale_brings_back_what_underflows():
     assert zeros[16] < 1e-3
     assert np.any(np.isinf(gradient_in_format(gradient, FP16, 2.0**24)))
     assert not np.any(gradient_in_format(gradient, BF16) == 0)
+
+
+def test_a_number_above_464_is_nan_in_the_e4m3_of_ml_dtypes_and_448_in_that_of_pytorch():
+    numbers = np.array([464, 465, 70_000, np.inf, -np.inf])
+    with np.errstate(over="ignore", invalid="ignore"):
+        stored = numbers.astype(E4M3.dtype).astype(float)
+    np.testing.assert_array_equal(stored, [448, *[np.nan] * 4])
+    torch = pytest.importorskip("torch")
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13):
+        pytest.skip("what earlier versions do was not tried")
+    stored = torch.tensor(numbers).to(torch.float8_e4m3fn).tolist()
+    assert stored == [448, 448, 448, 448, -448]
+
+
+@pytest.mark.skipif(not is_installed("torch"), reason="PyTorch is not installed")
+@pytest.mark.parametrize("fmt", [BF16, FP16, E5M2], ids=str)
+def test_where_there_is_an_infinity_the_libraries_agree(fmt):
+    import torch
+
+    numbers = np.array([1e-9, 300, 465, 70_000, -1e9, -np.inf])
+    with np.errstate(over="ignore"):
+        ours = numbers.astype(fmt.dtype).astype(float)
+    theirs = torch.tensor(numbers).to(getattr(torch, fmt.dtype_name)).float()
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_operands_of_tf32_do_what_those_of_float16_do():
+    hidden, weights, _, labels = last_layer()
+    exact, _ = losses_in_format(hidden, weights, labels, FP64)
+    short = [np.rint(a / ulp(a, TF32)) * ulp(a, TF32) for a in (hidden, weights)]
+    tf32, _ = losses_in_format(*short, labels, FP64)
+    fp16, _ = losses_in_format(hidden, weights, labels, FP16, ("operands",))
+    errors = [np.median(np.abs(losses - exact)) for losses in (tf32, fp16)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.01)  # but for a few subnormals of float16
+
+
+@pytest.mark.skipif(not is_installed("torch"), reason="PyTorch is not installed")
+def test_under_autocast_the_logits_of_the_loss_are_rounded():
+    import torch
+
+    hidden, weights, _, labels = last_layer()
+    exact, _ = losses_in_format(hidden, weights, labels, FP64)
+    rounded, _ = losses_in_format(hidden, weights, labels, BF16, ("operands", "logits"))
+    h, w = (torch.tensor(a, dtype=torch.float32) for a in (hidden, weights.T.copy()))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        x = torch.nn.functional.linear(h, w)
+        losses = torch.nn.functional.cross_entropy(x, torch.tensor(labels), reduction="none")
+    assert (x.dtype, losses.dtype) == (torch.bfloat16, torch.float32)
+    errors = [np.median(np.abs(a - exact)) for a in (losses.numpy(), rounded)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.05)  # the order of its sums is its own

@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 
 from stable_softmax import (
+    E4M3,
     FP32,
     cross_entropy_gradient_shifted,
     cross_entropy_log1p,
+    logsumexp_log1p,
+    logsumexp_shifted,
     softmax_exact,
+    softmax_shifted,
 )
 from stable_softmax.libraries.adapters import is_installed
 from stable_softmax.libraries.autograd import loss_and_gradient
@@ -22,6 +26,7 @@ from stable_softmax.special_values import (
     softmax_masked_late,
 )
 
+needs_torch = pytest.mark.skipif(not is_installed("torch"), reason="PyTorch is not installed")
 X = np.array([1, 2, 3], dtype=np.float32)
 LAST, EVERY = np.array([True, True, False]), np.zeros(3, dtype=bool)
 
@@ -56,7 +61,63 @@ def test_a_row_with_every_class_masked():
     np.testing.assert_array_equal(softmax_masked(X, EVERY), 0)
 
 
-@pytest.mark.skipif(not is_installed("torch"), reason="PyTorch is not installed")
+def test_a_mask_in_a_format_without_infinity():
+    """
+    In e4m3 a mask of −inf makes the whole row nan in ml_dtypes, and in PyTorch 2.13 it becomes the
+    finite number −448.
+    """
+    x = np.array([-460, -440, -np.inf])
+    with np.errstate(invalid="ignore"):
+        assert np.all(np.isnan(softmax_shifted(x.astype(E4M3.dtype)).astype(float)))
+    torch = pytest.importorskip("torch")
+    if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13):
+        pytest.skip("what earlier versions do was not tried")
+    stored = torch.tensor(x).to(torch.float8_e4m3fn).float()
+    np.testing.assert_array_equal(stored, [-448, -448, -448])
+
+
+@needs_torch
+def test_the_log_sum_exp_of_an_empty_row():
+    """
+    The log-sum-exp of an empty row is −inf, and its gradient is zero only if the row is replaced
+    before the computation.
+    """
+    import torch
+
+    def chosen_before(x):
+        empty = torch.all(x == -torch.inf)
+        return torch.where(empty, -torch.inf, torch.logsumexp(torch.where(empty, 0.0, x), 0))
+
+    x = np.full(3, -np.inf)
+    forms = [
+        (logsumexp_shifted, np.nan),
+        (logsumexp_log1p, 1 / 3),
+        (lambda x: torch.logsumexp(x, 0), np.nan),
+        (chosen_before, 0),
+    ]
+    for f, expected in forms:
+        value, gradient = loss_and_gradient(lambda x, _, f=f: f(x), x, 0)
+        assert value == -np.inf
+        np.testing.assert_array_equal(gradient, np.full(3, expected))
+
+
+@needs_torch
+@pytest.mark.parametrize(("label", "exact"), [(0, 0.0), (1, np.inf)])
+def test_a_masked_logit_in_a_binary_loss(label, exact):
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+    z = torch.tensor([-np.inf], requires_grad=True)
+    loss = binary_cross_entropy_with_logits(z, torch.tensor([float(label)]))
+    loss.backward()
+    assert np.isnan(loss.item())
+    assert z.grad.item() == -label
+    other = -z.detach() if label else z.detach()
+    assert softplus(other).item() == exact
+    assert np.logaddexp(0, other.item()) == exact
+
+
+@needs_torch
 def test_a_nan_that_is_replaced_stays_in_the_gradient():
     """
     A nan that `where` replaces after the computation is gone from the value and still in the

@@ -19,12 +19,14 @@ from stable_softmax.libraries.truth_table import CASES, answers_to, truth_table
 from tests.cases import NAN
 
 needs_mxnet = pytest.mark.skipif(not is_installed("mxnet"), reason="MXNet is not installed")
-needs_torch = pytest.mark.skipif(not is_installed("torch"), reason="PyTorch is not installed")
+TORCH = is_installed("torch")
+needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 
 
 def test_every_question_has_our_answer():
     for question, cases in CASES.items():
-        if question != "its gradient, last row" or is_installed("torch"):
+        by_autograd = question in {"gradient of log-sum-exp", "its gradient, last row"}
+        if TORCH or not by_autograd:
             for arguments in cases.values():
                 assert "ours" in answers_to(question, arguments), question
 
@@ -43,6 +45,11 @@ OURS = {  # what the docstrings promise
     ("log-sum-exp", "[0, inf]"): "inf",
     ("masked softmax", "[0, nan], keep the first"): "[1, 0]",
     ("masked softmax", "[0, 1], keep none"): "[0, 0]",
+    ("log-sum-exp", "[inf, -inf]"): "inf",
+    ("binary loss", "[-inf], label 0"): "0",
+    ("binary loss", "[-inf], label 1"): "inf",
+    ("binary loss", "[inf], label 0"): "inf",
+    ("binary loss", "[inf], label 1"): "0",
     ("loss", "[0, -inf], label 1"): "inf",
     ("loss", "[0, 1], label 2"): "ValueError",
     ("gradient", "[0, -inf], label 1"): "[1, -1]",
@@ -89,11 +96,23 @@ def test_the_answers_of_pytorch_that_the_chapter_discusses():
     assert answer("softmax", "[-inf, -inf]") == "[nan, nan]"
     assert answer("masked softmax", "[0, nan], keep the first") == "[nan, nan]"
     assert answer("log-sum-exp", "[]") == "-inf"
+    assert answer("gradient of log-sum-exp", "[-inf, -inf]") == "[nan, nan]"
+    assert answer("attention layer", "[0, 1], keep none") == "[0, 0]"
+    assert answer("the same layer, asked for its weights", "[0, 1], keep none") == "[nan, nan]"
+    assert answer("binary loss", "[-inf], label 0") == "nan"
     assert answer("loss", "[0, 1], label 2") == "IndexError"
     assert answer("soft loss", "[0, -inf], targets [1, 0]") == "nan"
     assert answer("mean loss", "every row is ignored") == "nan"
     assert answer("mean loss", "the ignored row is nan") == "1.313"
     assert answer("its gradient, last row", "the ignored row is nan") == "[nan, nan]"
+
+
+@needs_torch
+def test_an_attention_layer_returns_the_probabilities_of_its_logits():
+    case = CASES["attention layer"]["[0, 1], keep the first"]
+    for question in ("attention layer", "the same layer, asked for its weights"):
+        assert answers_to(question, case)["PyTorch"] == "[1, 0]"
+        assert answers_to(question, (case[0], [True, True]))["PyTorch"] == "[0.269, 0.731]"
 
 
 @needs_torch

@@ -1,8 +1,9 @@
 """The truth table: what each installed library returns for special values, asked when it is built.
 
-Masks, infinities, nan, empty axes, ignored labels and targets of zero, in float32.
+Masks, infinities, nan, empty axes, ignored labels, targets of zero and binary losses, in float32.
 """
 
+import functools
 import math
 import warnings
 
@@ -108,29 +109,36 @@ def _vector(row):
 
 _FILLS = [[0, -1e4], [0, -1e9], [0, _LOWEST], [_LOWEST, _LOWEST]]
 _ROWS = [[0, -_INF], [-_INF, -_INF], [0, _INF], [0, _NAN], [3.4e38, -3.4e38], []]
+_INFINITE = [[_INF, _INF], [_INF, -_INF]]
 _SAMPLES = [([0, -_INF], 0), ([0, -_INF], 1), ([-_INF, -_INF], 0), ([0, _INF], 1), ([0, _NAN], 0)]
 _WRONG_LABELS = [([0, 1], 2), ([0, 1], -1)]
 _TARGETS = [([0, -_INF], [1, 0]), ([0, -_INF], [0.95, 0.05])]
 _MASKS = [([0, 1], [True, False]), ([0, _NAN], [True, False]), ([0, 1], [False, False])]
+_BINARY = [(-_INF, 0), (-_INF, 1), (_INF, 0), (_INF, 1)]
 _BATCHES = {
     "every row is ignored": ([[0, 1]], [-100]),
     "the ignored row is nan": ([[0, 1], [_NAN, _NAN]], [0, -100]),
 }
 _OF_FILLS = {_vector(row): (row,) for row in _FILLS}
 _OF_ROWS = {_vector(row): (row,) for row in _ROWS}
+_OF_MASKS = {
+    f"{_vector(row)}, keep {'the first' if any(mask) else 'none'}": (row, mask)
+    for row, mask in _MASKS
+}
 #: The inputs of the truth table by question and by name.
 #:
 #: :meta hide-value:
 CASES = {
     "softmax": _OF_FILLS | _OF_ROWS,
     "log-softmax": _OF_ROWS,
-    "log-sum-exp": _OF_ROWS,
-    "masked softmax": {
-        f"{_vector(row)}, keep {'the first' if any(mask) else 'none'}": (row, mask)
-        for row, mask in _MASKS
-    },
+    "log-sum-exp": _OF_ROWS | {_vector(row): (row,) for row in _INFINITE},
+    "gradient of log-sum-exp": {_vector(row): (row,) for row in _ROWS[:3] + _INFINITE},
+    "masked softmax": _OF_MASKS,
+    "attention layer": _OF_MASKS,
+    "the same layer, asked for its weights": _OF_MASKS,
     "loss": {f"{_vector(x)}, label {y}": (x, y) for x, y in _SAMPLES + _WRONG_LABELS},
     "gradient": {f"{_vector(x)}, label {y}": (x, y) for x, y in _SAMPLES},
+    "binary loss": {f"{_vector([z])}, label {y}": ([z], y) for z, y in _BINARY},
     "soft loss": {f"{_vector(x)}, targets {_vector(t)}": (x, t) for x, t in _TARGETS},
     "mean loss": _BATCHES,
     "its gradient, last row": _BATCHES,
@@ -163,6 +171,9 @@ def _ours():
         "log-softmax": log_softmax_log1p,
         "log-sum-exp": logsumexp_log1p,
         "masked softmax": softmax_masked,
+        "attention layer": softmax_masked,
+        "the same layer, asked for its weights": softmax_masked,
+        "binary loss": _softplus_of_the_other,
         "loss": cross_entropy_log1p,
         "gradient": cross_entropy_gradient_complement,
         "soft loss": cross_entropy_soft,
@@ -170,7 +181,17 @@ def _ours():
     }
     if is_installed("torch"):  # its autograd finds the gradient
         table["its gradient, last row"] = _last_row_of_gradient(mean_cross_entropy)
+        table["gradient of log-sum-exp"] = _gradient(logsumexp_log1p)
     return table
+
+
+def _softplus_of_the_other(z, y):
+    """Binary loss of a logit: the log-sum-exp of 0 and the logit, its sign changed for label 1."""
+    return logsumexp_log1p(np.append((1 - 2 * y) * z, np.zeros_like(z)))
+
+
+def _gradient(function):
+    return lambda x: loss_and_gradient(lambda x, _: function(x), x, 0)[1]
 
 
 def _last_row_of_gradient(loss):
@@ -179,18 +200,41 @@ def _last_row_of_gradient(loss):
 
 def _torch():
     import torch
-    from torch.nn.functional import cross_entropy, scaled_dot_product_attention
+    from torch.nn.functional import (
+        binary_cross_entropy_with_logits,
+        cross_entropy,
+        scaled_dot_product_attention,
+    )
 
     def masked_softmax(x, mask):
         """Attention of the query 1 over the keys x, with the unit vectors as values."""
         query, keys, mask = torch.ones(1, 1), torch.tensor(x)[:, None], torch.tensor(mask)[None]
         return scaled_dot_product_attention(query, keys, torch.eye(x.size), mask, scale=1.0)[0]
 
+    def attention_layer(x, mask, need_weights):
+        """Attend with identity matrices for weights, so that the output is the probabilities."""
+        n = x.size
+        layer, unit = torch.nn.MultiheadAttention(n, 1, bias=False), torch.eye(n)
+        layer.load_state_dict({"in_proj_weight": unit.repeat(3, 1), "out_proj.weight": unit})
+        query, keys = math.sqrt(n) * unit[:1], torch.tensor(x)[:, None] * unit[0]
+        left_out = ~torch.tensor(mask)[None]
+        with torch.no_grad():
+            return layer(query, keys, unit, attn_mask=left_out, need_weights=need_weights)[0][0]
+
     def mean_loss(x, targets):
         return cross_entropy(torch.tensor(x), torch.tensor(targets))
 
+    def binary_loss(z, y):
+        return binary_cross_entropy_with_logits(torch.tensor(z), torch.tensor([float(y)]))
+
     return {
+        "gradient of log-sum-exp": _gradient(lambda x: torch.logsumexp(x, -1)),
         "masked softmax": masked_softmax,
+        "attention layer": functools.partial(attention_layer, need_weights=False),
+        "the same layer, asked for its weights": functools.partial(
+            attention_layer, need_weights=True
+        ),
+        "binary loss": binary_loss,
         "soft loss": lambda x, targets: mean_loss(x, targets.astype(x.dtype)),
         "mean loss": mean_loss,
         "its gradient, last row": _last_row_of_gradient(cross_entropy),
@@ -205,8 +249,13 @@ def _mxnet():
         length = mx.nd.array([mask.sum()], dtype="int32")  # it masks all but the first classes
         return mx.nd.softmax(mx.nd.array(x[None]), length=length, use_length=True).asnumpy()[0]
 
+    def binary_loss(z, y):
+        loss = mx.gluon.loss.SigmoidBinaryCrossEntropyLoss()  # of logits, as its default says
+        return loss(mx.nd.array(z[None]), mx.nd.array([[y]])).asscalar()
+
     return {
         "masked softmax": masked_softmax,
+        "binary loss": binary_loss,
         "soft loss": lambda x, t: gluon_loss(x[None], t[None], sparse_label=False)[0],
         "mean loss": lambda x, y: gluon_loss(x, y).mean(),
         "its gradient, last row": lambda x, y: gradient_of_sum(x, y)[-1] / y.size,
