@@ -4,15 +4,19 @@ import numpy as np
 import pytest
 
 from stable_softmax import (
+    FP32,
     FP64,
     central_difference,
     cross_entropy_gradient_complement,
     cross_entropy_gradient_exact,
     cross_entropy_gradient_shifted,
     cross_entropy_log1p,
+    cross_entropy_naive,
     cross_entropy_shifted,
     cross_entropy_two_step,
     log_softmax_jacobian,
+    logsumexp_naive,
+    softmax_naive,
     ulp_error,
 )
 from stable_softmax.measure.exact import cross_entropy_exact
@@ -57,8 +61,8 @@ def test_the_gradient_is_a_row_of_the_full_jacobian(label):
 @pytest.mark.parametrize("gap", [17, 20, 40, 80])
 def test_the_sure_sample_keeps_its_digits_only_in_the_repaired_forms(gap):
     """
-    In float32 and from a gap of 17 on, the shifted loss of a sure sample and `p - y` at its label
-    are 0; the log1p loss and the complement keep their digits.
+    In float32 and at a gap of 17 or more, the shifted loss of a sure sample and `p - y` at its
+    label are 0; the log1p loss and the complement keep their digits.
     """
     x = np.array([gap, 0], dtype=np.float32)
     assert cross_entropy_shifted(x, 0) == 0
@@ -67,6 +71,31 @@ def test_the_sure_sample_keeps_its_digits_only_in_the_repaired_forms(gap):
     assert ulp_error(cross_entropy_log1p(x, 0), cross_entropy_exact(x, 0)) <= 4
     gradient = cross_entropy_gradient_complement(x, 0)
     assert np.all(ulp_error(gradient, cross_entropy_gradient_exact(x, 0)) <= 4)
+
+
+def test_autograd_finds_the_complement_unless_the_maximum_is_constant():
+    """
+    Autograd through the maximum gives the shifted loss of a sure sample the right gradient; with
+    the maximum held constant, the label's entry is 0 at a gap of 17.
+    """
+    torch = pytest.importorskip("torch")
+
+    def gradient(loss, *arguments):
+        return torch.autograd.grad(loss(x, *arguments), x)[0]
+
+    def held_constant(x):
+        z = x - x.max().detach()
+        return logsumexp_naive(z) - z[0]
+
+    label = torch.tensor(0)
+    x = torch.tensor([17.0, 0.0], requires_grad=True)
+    exact = cross_entropy_gradient_exact(x.detach(), 0)
+    assert cross_entropy_shifted(x, label) == 0
+    # one exp, one division and a sum: a few roundings
+    assert np.all(ulp_error(gradient(cross_entropy_shifted, label), exact) <= 4)
+    constant = gradient(held_constant)
+    assert constant[0] == 0
+    assert ulp_error(constant[1], exact[1]) <= 4
 
 
 def test_the_best_step_of_a_central_difference_is_the_cube_root_of_u():
@@ -84,3 +113,35 @@ def test_the_best_step_of_a_central_difference_is_the_cube_root_of_u():
     assert error(best) < 1e-9  # about h² + u/h = 5e-11, with a factor for the logits' size
     assert error(1000 * best) > 10 * error(best)
     assert error(best / 1000) > 10 * error(best)
+
+
+# What the chapter says outside its summary.
+
+
+def test_the_three_samples_of_an_article_have_the_mean_loss_and_the_gradient_that_it_prints():
+    torch = pytest.importorskip("torch")
+    logits = [[2, 1, 0.1], [1000, 1, -1000], [3, 2, 1]]
+    x, labels = torch.tensor(logits, requires_grad=True), torch.tensor([0, 2, 1])
+    with np.errstate(all="ignore"):
+        p = softmax_naive(np.float32(logits))
+        naive = cross_entropy_naive(np.float32(logits), [0, 2, 1])
+    assert np.isnan(p[1, 0])
+    assert np.all(p[1, 1:] == 0)
+    assert np.isposinf(naive[1])  # the label's entry is the 0, which hides the nan
+    loss = cross_entropy_shifted(x, labels).mean()
+    loss.backward()
+    assert abs(loss.item() - 667.27) < 0.005  # as printed, to two decimals
+    printed = [[-0.1137, 0.0808, 0.0329], [0.3333, 0, -0.3333], [0.2217, -0.2518, 0.0300]]
+    np.testing.assert_allclose(x.grad, printed, rtol=0, atol=0.5e-4)
+    ours = cross_entropy_gradient_shifted(x.detach(), labels) / 3
+    np.testing.assert_allclose(x.grad, ours, rtol=0, atol=4 * FP32.unit_roundoff)
+
+
+def test_autograd_through_log1p_keeps_the_gradient_that_pytorch_loses():
+    torch = pytest.importorskip("torch")
+    x, label = torch.tensor([17.0, 0.0], requires_grad=True), torch.tensor(0)
+    exact = cross_entropy_gradient_exact(x.detach(), 0)
+    (ours,) = torch.autograd.grad(cross_entropy_log1p(x, label), x)
+    assert np.all(ulp_error(ours, exact) <= 4)  # an exp, a division and a sum
+    (theirs,) = torch.autograd.grad(torch.nn.functional.cross_entropy(x, label), x)
+    assert abs(theirs[0]) < 1e-9 < abs(exact[0])
