@@ -19,7 +19,7 @@ EXPLORABLES = {  # and their chapters
     "formats": "overflow",
     "epsilon": "epsilon",
     "order": "logsumexp",
-    "loss": "cross_entropy",
+    "loss": "mxnet",
     "add": "numbers",
     "mask": "softmax",
     "network": "training",
