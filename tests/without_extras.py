@@ -153,7 +153,8 @@ def main():
     """Hide the libraries, and use the package."""
     sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
     refused = import_everything()
-    assert set(refused) == {"notebook.display", "notebook.diagram"}, refused
+    figures = {"notebook.diagram", "notebook.display", "notebook.number_line"}
+    assert set(refused) == figures, refused
     assert set(refused.values()) == {missing("matplotlib", "book")}, refused
     check_results()
     check_formats()
