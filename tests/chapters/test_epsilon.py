@@ -23,6 +23,7 @@ from stable_softmax import (
     ulp_error,
 )
 from stable_softmax.experiments.recovery import autograd_gradient, samples_behind, steps_to_recover
+from stable_softmax.libraries.adapters import import_mxnet, is_installed, why_no_mxnet
 
 
 @pytest.mark.parametrize("fmt", [FP64, FP32], ids=str)
@@ -132,3 +133,29 @@ def test_a_categorical_of_probabilities_is_the_clamp_of_this_chapter(gap):
     assert gradient["probs"] == [0, 0]
     assert log_p["logits"] == pytest.approx(-gap, rel=1e-6)
     assert gradient["logits"] == pytest.approx([-1, 1], abs=1e-6)
+
+
+def test_bce_loss_of_torch_has_the_right_value_and_the_wrong_gradient_at_a_gap_of_30():
+    torch = pytest.importorskip("torch")
+    z = torch.tensor([-5.0, -30.0, -95.0], requires_grad=True)  # minus the gap
+    loss = torch.nn.BCELoss(reduction="none")(torch.sigmoid(z), torch.ones(3))
+    (gradient,) = torch.autograd.grad(loss.sum(), z)
+    np.testing.assert_allclose(loss[:2].tolist(), [5 + np.log1p(np.exp(-5)), 30], rtol=1e-6)
+    assert loss[2] == 100
+    # the backward pass divides by max(p (1 - p), 1e-12)
+    assert gradient[1].item() == pytest.approx(-np.exp(-30.0) / 1e-12, rel=1e-5)
+    assert gradient[2] == 0
+
+
+@pytest.mark.skipif(not is_installed("mxnet"), reason=why_no_mxnet())
+@pytest.mark.parametrize(("gap", "capped"), [(10, 10.0), (20, -np.log(1e-8)), (100, -np.log(1e-8))])
+def test_the_old_operator_of_mxnet_caps_the_value_and_not_the_gradient(gap, capped):
+    mx = import_mxnet()
+    x = mx.nd.array([[gap, 0.0]])
+    x.attach_grad()
+    with mx.autograd.record():
+        loss = mx.nd.softmax_cross_entropy(x, mx.nd.array([1]))
+    loss.backward()
+    assert f"{-np.log(1e-8):.2f}" == "18.42"
+    assert loss.asscalar() == pytest.approx(capped, rel=1e-5)  # and log1p(exp(-10)) = 5e-5
+    assert x.grad.asnumpy()[0, 1] == pytest.approx(-1, abs=1e-4)

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.patches import Polygon, Rectangle
 
 from ..exact_numbers import one_number
+from ..extras import needs
 from ..floating_point import format_of_arrays, round_to, ulp
 from .display import COLORS
+
+with needs("book"):
+    from matplotlib.patches import Polygon, Rectangle
 
 _FIELDS = {"sign": "roundoff", "exponent": "extra", "fraction": "other"}  # field: its color
 _MOST = 10_000
