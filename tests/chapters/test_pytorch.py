@@ -124,11 +124,14 @@ def test_autocast_rounds_the_logits_before_the_loss_converts_them():
         loss = F.cross_entropy(x, y, reduction="none")
         converted = F.cross_entropy(x.float(), y, reduction="none")
         two_steps = F.nll_loss(logp, y, reduction="none")
+        with torch.autocast("cpu", enabled=False):
+            kept_long = F.linear(hidden, weights)
     assert {v.dtype for v in (x, logp, softmax, lse)} == {torch.bfloat16}
     assert {v.dtype for v in (loss, converted, two_steps)} == {torch.float32}
     assert torch.equal(loss, converted)
     assert not torch.equal(loss, two_steps)
-    full = F.cross_entropy(F.linear(hidden, weights), y, reduction="none")
+    assert torch.equal(kept_long, F.linear(hidden, weights))
+    full = F.cross_entropy(kept_long, y, reduction="none")
     lost, kept = absolute_error(loss, exact), absolute_error(full, exact)
     assert np.max(kept) < 1e-5  # sums of 64 products near 1 in float32
     # a logit in 8 .. 16 is rounded by up to 1/32 and products are rounded as well

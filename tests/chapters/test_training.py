@@ -1,4 +1,4 @@
-"""Each test is one statement of the summary of the chapter; the docstring is the statement."""
+"""Each test with a docstring is one statement of the summary; the docstring is the statement."""
 
 import numpy as np
 import pytest
@@ -76,3 +76,20 @@ def test_the_loss_from_logits_bounds_the_gradient_and_a_large_rate_still_ends_at
     run = train(*LOSSES["from logits"], load_digits_split(LARGE), 1.0)
     assert run.breakdown is None
     assert run.accuracy[-1] < 0.2
+
+
+# What the chapter says outside its summary.
+
+
+def test_in_float16_the_epsilon_loss_dies_as_well():
+    def mean(x, labels):
+        return LOSSES["epsilon"][0](x, labels).mean()
+
+    x = np.array(90 * [[20.0, 0.0, 0.0]], dtype=np.float16)  # e^-20 is 0 in float16
+    loss, gradient = loss_and_gradient(mean, x, 90 * [1])
+    assert float(np.float16(1e-7)) == pytest.approx(1.19e-7, rel=2e-3)
+    assert 1 / 90 / float(np.float16(1e-7)) > np.finfo(np.float16).max
+    assert np.isfinite(loss)
+    assert np.all(np.isnan(gradient))
+    _, gradient = loss_and_gradient(mean, x.astype(np.float32), 90 * [1])
+    assert np.all(np.isfinite(gradient))
