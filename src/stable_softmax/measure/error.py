@@ -161,8 +161,9 @@ def softmax_bound_naive(n, exp_error=1.0):
         Number of classes.
     exp_error : float, optional
         The largest relative error of `exp` in units of u, which enters twice. The source has 1, as
-        for a correctly rounded `exp`. NumPy's in float32 needs 2.91, as the chapter
-        ``rounding_error`` measures, and for few classes the bound with 1 does not hold for it.
+        for a correctly rounded `exp`. NumPy's in float32 exceeds 1, by how much depends on the
+        processor and the version. For few classes the error of a single probability can then be
+        above the bound with 1, as the chapter ``rounding_error`` measures.
 
     Returns
     -------
