@@ -161,7 +161,7 @@ def softmax_bound_naive(n, exp_error=1.0):
         Number of classes.
     exp_error : float, optional
         The largest relative error of `exp` in units of u, which enters twice. The source has 1, as
-        for a correctly rounded `exp`. NumPy's in float32 needs 2.91, as the chapter
+        for a correctly rounded `exp`. NumPy's in float32 needs more, as the chapter
         ``rounding_error`` measures, and for few classes the bound with 1 does not hold for it.
 
     Returns
