@@ -56,7 +56,7 @@ def test_wider_is_nearly_correctly_rounded(family):
 def test_no_library_is_more_accurate_than_the_top_rung():
     """
     The double-double rung stays within 0.51 ulp on every family, format and function measured,
-    and no library is more accurate anywhere.
+    and no library is more accurate on any of them.
     """
     table = measure(elements=200)
     ours = table.select(implementation=TOP)
