@@ -10,7 +10,7 @@ import numpy as np
 def softmax_in_place(x):
     """Shifted softmax that overwrites its argument.
 
-    Source: Found in the first of the four articles behind this book, and in the CS231n notes.
+    Source: Found in the first of the four articles behind this book.
 
     Parameters
     ----------

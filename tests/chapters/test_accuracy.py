@@ -30,8 +30,8 @@ def test_the_shift_costs_more_than_a_hundred_ulp_and_twosum_puts_them_back():
 
 def test_the_sure_class_keeps_its_doubt_from_log1p_on():
     """
-    The log-probability of 40 beside 0 is -4.25e-18; the shifted rung returns 0, and every rung
-    from log1p on has it within 4 ulp.
+    The log-probability of 40 beside 0 is -4.25e-18; the shifted rung returns 0, and the four
+    rungs above it have it within 4 ulp.
     """
     x = np.array([40.0, 0.0])
     exact = log_softmax_exact(x)[0]
@@ -56,7 +56,7 @@ def test_wider_is_nearly_correctly_rounded(family):
 def test_no_library_is_more_accurate_than_the_top_rung():
     """
     The double-double rung stays within 0.51 ulp on every family, format and function measured,
-    and no library is more accurate anywhere.
+    and no library is more accurate on any of them.
     """
     table = measure(elements=200)
     ours = table.select(implementation=TOP)

@@ -70,6 +70,14 @@ def test_in_float16_a_mask_of_minus_1e6_is_minus_infinity_or_an_error():
         torch.zeros(3, dtype=torch.float16).masked_fill(torch.tensor([False, False, True]), -1e6)
 
 
+def test_pytorch_warns_that_it_has_to_choose_a_dimension():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([[-1000.0, 1000.0, -1000.0]])
+    with pytest.warns(UserWarning, match="Implicit dimension choice"):
+        p = torch.nn.functional.softmax(x)
+    assert p.tolist() == [[0, 1, 0]]
+
+
 def test_a_network_trained_on_few_digits_is_surer_than_it_is_right():
     """A softmax is not calibrated by itself: a network trained on 200 digits is surer of its
     answers than it is right, and gives its wrong answers a mean probability above one half."""

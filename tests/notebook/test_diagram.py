@@ -78,7 +78,7 @@ def test_sizes_are_checked():
 def test_the_bars_of_a_sum_reach_from_the_highest_bit_to_the_last_place():
     # 2**0, and 2**-52 + 2**-54: the latter is lost, and lies below the last place of the sum
     ax = draw_two_sum(1.0, 2.0**-52 + 2.0**-54)
-    bars = [(p.get_y() + 0.25, p.get_x(), p.get_x() + p.get_width()) for p in ax.patches]
+    bars = [(p.get_y() + 0.2, p.get_x(), p.get_x() + p.get_width()) for p in ax.patches]
     assert bars == [
         (3, 1, -52),
         (2, -51, -52),
@@ -88,9 +88,18 @@ def test_the_bars_of_a_sum_reach_from_the_highest_bit_to_the_last_place():
     ]
 
 
-def test_the_numbers_of_a_sum_are_written_beside_their_bars():
-    labels = [label.get_text() for label in draw_two_sum(-700.3, -0.3).get_yticklabels()]
-    assert labels == ["t = -4.55e-14", "s = -700.5999999999999", "b = -0.3", "a = -700.3"]
+def test_the_numbers_of_a_sum_are_written_above_their_bars():
+    ax = draw_two_sum(-700.3, -0.3)
+    above = {text.get_position()[1]: text.get_text() for text in ax.texts if "=" in text.get_text()}
+    numbers = ["t = -4.55e-14", "s = -700.5999999999999", "b = -0.3", "a = -700.3"]
+    assert above == {height + 0.27: text for height, text in enumerate(numbers)}
+
+
+def test_a_sum_is_drawn_for_a_phone():
+    ax = draw_two_sum(-700.3, -0.3)
+    ax.figure.canvas.draw()
+    assert ax.figure.get_size_inches()[0] < 4
+    assert all(text.get_window_extent().x1 < ax.bbox.x1 for text in ax.texts)
 
 
 def test_the_given_axes_of_a_sum_are_used():

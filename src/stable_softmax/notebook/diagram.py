@@ -72,8 +72,8 @@ def draw_two_sum(a, b, *, ax=None):
     -------
     Axes
         One bar for each of a, b, the rounded sum s and its error t, from the highest bit to the
-        last place of the format; the part of b below the last place of s is in the color of what
-        fails.
+        last place of the format, with the number above it; the part of b below the last place of
+        s is in the color of what fails. New axes are small enough for a phone.
 
     Raises
     ------
@@ -96,13 +96,18 @@ def draw_two_sum(a, b, *, ax=None):
         (1, _places(s), "exact"),
         (0, (_places(t)[0], low), "naive"),
     ]
-    ax = new_axes("place of the bit, as a power of two") if ax is None else ax
+    if ax is None:
+        ax = new_axes("place of the bit, as a power of two")
+        ax.figure.set_size_inches(3.8, 3.1)
     for height, (left, right), role in bars:
-        ax.barh(height, right - left, left=left, height=0.5, color=COLORS[role])
+        ax.barh(height, right - left, left=left, height=0.4, color=COLORS[role])
+    start = max(_places(a)[0], _places(s)[0])
+    for height, text in enumerate([f"t = {t:.3g}", f"s = {s!r}", f"b = {b!r}", f"a = {a!r}"]):
+        ax.text(start, height + 0.27, text, va="bottom", size=9)
     ax.axvline(end, color=COLORS["roundoff"], linewidth=1)
-    ax.text(end, 3.5, "s ends here ", ha="right", va="bottom", size=9, color="0.3")
-    ax.set_yticks(range(4), [f"t = {t:.3g}", f"s = {s!r}", f"b = {b!r}", f"a = {a!r}"])
-    ax.set(xlim=(max(_places(a)[0], _places(s)[0]) + 1, low - 1), ylim=(-0.6, 3.9))
+    ax.text(end, -0.45, "s ends here ", ha="right", va="center", size=9, color="0.3")
+    ax.set(xlim=(start + 1, low - 1), ylim=(-0.7, 3.75), yticks=[])
+    ax.spines["left"].set_visible(False)
     ax.grid(False, axis="y")
     return ax
 
