@@ -1,12 +1,14 @@
 """Balls: intervals that are guaranteed to hold the real number, and the terms of softmax in them.
 
-Arb, through python-flint, computes with them at any precision. Nothing is assumed about the
+Arb, through python-flint, computes with them at any precision, and mpmath where it is not
+installed. Nothing is assumed about the
 accuracy of exp or log.
 """
 
 import functools
 import math
 from fractions import Fraction
+from importlib.util import find_spec
 
 from ..extras import needs
 from ..floating_point import FP64, round_integer
@@ -22,13 +24,18 @@ def ball_arithmetic():
     Returns
     -------
     module
-        ``flint``: its numbers are ``arb``, its precision is in ``ctx``.
+        ``flint``: its numbers are ``arb``, its precision is in ``ctx``. Where only mpmath is
+        installed, `stable_softmax.measure.intervals`, which has the same.
 
     Raises
     ------
     ImportError
-        If it is not installed.
+        If neither is installed.
     """
+    if not find_spec("flint") and find_spec("mpmath"):
+        from . import intervals
+
+        return intervals
     with needs("exact"):
         import flint
     return flint
