@@ -362,7 +362,7 @@ def to_rows(x, axes):
 
 
 def from_rows(rows, x, axes):
-    """Put rows, as of `to_rows`, back into the layout of x.
+    """Put rows, as returned by `to_rows`, back into the layout of x.
 
     Parameters
     ----------
