@@ -80,7 +80,7 @@ def as_real(x, name):
         xp = namespace(x)
         return xp.astype(x, xp.asarray(0.0).dtype)
     if kind == "foreign":
-        raise TypeError(f"{name} has dtype {x.dtype}, no format of this book: convert to float32")
+        raise TypeError(f"{name} has dtype {x.dtype}, not a format of this book: use float32")
     if kind == "stored":
         raise TypeError(f"PyTorch does not compute in {x.dtype}: convert {name} to float32")
     if kind != "real":

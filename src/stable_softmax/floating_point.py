@@ -149,7 +149,7 @@ def format_of_arrays(x):
     """Return the `Format`, as `format_of`, or raise a TypeError if no array can have it."""
     fmt = format_of(x)
     if fmt.dtype is None:
-        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
+        raise TypeError(f"{fmt} exists only inside processors; no array can have it")
     return fmt
 
 

@@ -245,7 +245,7 @@ def capped_losses():
     dict of str to callable
         The name of the library's function, and a function from `gap` (array of shape (k,)) to
         ``(losses, gradients)``: float32 arrays of shape (k,). Each sample has two classes and its
-        label's logit is `gap` behind; the gradient is the one of that logit. A library that is
+        label's logit is `gap` behind; the gradient is that of this logit. A library that is
         not installed is absent.
 
     Notes
