@@ -315,7 +315,7 @@ def test_labels_of_other_kinds_are_named_in_the_error(labels, given):
 def test_formats_that_are_not_of_this_book_are_refused_by_name(name):
     ml_dtypes = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed here")
     x = np.zeros(3).astype(getattr(ml_dtypes, name))
-    with pytest.raises(TypeError, match=f"x has dtype {name}, no format of this book"):
+    with pytest.raises(TypeError, match=f"x has dtype {name}, not a format of this book"):
         as_logits(x)
 
 

@@ -38,7 +38,7 @@
         "nan comes back": { ...empty, how: "late", view: "g" },
       })}
       <div class="columns">
-        ${this.select("axis", "Axis", { "-1": "−1, of a row", 0: "0, of a column" }, "-1")}
+        ${this.select("axis", "Axis", { "-1": "−1, along a row", 0: "0, along a column" }, "-1")}
         ${this.select("times", "Softmax", { 1: "once", 2: "twice" }, "1")}
         ${this.select("how", "Mask", {
           early: "where, before", fill: "replace by fill", add: "add fill", late: "where, after",
@@ -125,9 +125,9 @@
       const empty = on.flatMap((row, i) => (row.includes(true) ? [] : [i]));
       if (empty.length) {
         const result = once[empty[0]];
-        said.push(`No entry of ${line} ${empty.map((i) => i + 1).join(" and ")} takes part. ` + (
+        said.push(`No entry of ${line}${empty.length > 1 ? "s" : ""} ${empty.map((i) => i + 1).join(" and ")} takes part. ` + (
           broken([result]) ? "The maximum is −∞, and −∞ − (−∞) is nan."
-            : !Math.max(...result) ? `The result is 0, ${how === "late" ? "put over what was computed" : "chosen before anything is computed"}.`
+            : !Math.max(...result) ? `The result is 0, ${how === "late" ? "put in place of what was computed" : "chosen before anything is computed"}.`
               : how === "fill" ? "The finite fill makes all logits equal, and the result looks like probabilities."
                 : "The added fill is a common offset, and masks nothing."));
       }

@@ -80,7 +80,7 @@
         ${this.sentence()}
         <div class="plots">${[
           "Loss in each step. Dotted: the exact loss of the same logits.",
-          "Samples by gap, how far the label’s logit is behind the largest. Beyond 16.1 = −log 10⁻⁷, p is below ε. " +
+          "Samples by gap, which is how far the label’s logit is behind the largest. Beyond 16.1 = −log 10⁻⁷, p is below ε. " +
           "Outlined: less than 1 % of the gradient is left.",
         ].map((text) => `<p><svg viewBox="0 0 300 190" font-size="12" fill="none" stroke="currentColor"
           stroke-linecap="round" aria-hidden="true"></svg>${text}</p>`).join("")}</div>`;
@@ -166,7 +166,7 @@
       if (broken >= 0) return `Dead in step ${history.length}: ${this.cause()}.`;
       const fate = !over ? "Alive" : lost >= 0.1 * N ? "Stalls" : right >= 0.9 * N ? "Learns" : "Not yet";
       return `${fate}: ${percent(right)} are right. ` + (lost
-        ? `The gradient of ${count(lost)} is gone: next to ε, p is nothing, and nothing pulls them back. No inf, no nan, no warning.`
+        ? `The gradient of ${count(lost)} is gone: their p is negligible beside ε, and nothing pulls them back. No inf, no nan, no warning.`
         : "The wrong ones have a gradient, and nothing is inf or nan.");
     }
 

@@ -80,7 +80,7 @@ def as_real(x, name):
         xp = namespace(x)
         return xp.astype(x, xp.asarray(0.0).dtype)
     if kind == "foreign":
-        raise TypeError(f"{name} has dtype {x.dtype}, no format of this book: convert to float32")
+        raise TypeError(f"{name} has dtype {x.dtype}, not a format of this book: use float32")
     if kind == "stored":
         raise TypeError(f"PyTorch does not compute in {x.dtype}: convert {name} to float32")
     if kind != "real":
@@ -362,7 +362,7 @@ def to_rows(x, axes):
 
 
 def from_rows(rows, x, axes):
-    """Put rows, as of `to_rows`, back into the layout of x.
+    """Put rows, as returned by `to_rows`, back into the layout of x.
 
     Parameters
     ----------

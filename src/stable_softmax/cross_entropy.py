@@ -1,7 +1,7 @@
 """Cross-entropy of logits and class indices, -log p[label], and its gradient.
 
 Every function takes logits, never probabilities, and returns one value per sample; the mean over
-a batch is the caller's. The first four are studied because they fail.
+a batch is left to the caller. The first four are studied because they fail.
 """
 
 from . import log_softmax

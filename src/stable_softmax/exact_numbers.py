@@ -91,7 +91,7 @@ def positive_number(x, name):
 
 
 def count(x, name, least=1):
-    """Return an int; TypeError if `x` is none, ValueError if it is below `least`."""
+    """Return an int; TypeError if `x` is not one, ValueError if it is below `least`."""
     whole = isinstance(x, float) and x.is_integer()  # as np.ceil returns it
     if isinstance(x, bool | np.bool_) or not (whole or hasattr(x, "__index__")):
         raise TypeError(f"{name} must be an int, not {x!r}")

@@ -67,7 +67,7 @@ class Format:
 
     @property
     def largest(self):
-        """The largest finite number; e4m3 gives its last bit pattern away to nan."""
+        """The largest finite number; e4m3 uses its last bit pattern for nan."""
         lost = 0 if self.has_infinity else 1
         return (2.0 - 2.0 ** (1 - self.precision) * (1 + lost)) * 2.0**self.max_exponent
 
@@ -88,7 +88,7 @@ class Format:
         Returns
         -------
         overflow_above, subnormal_below, zero_below : float
-            ``exp(x)`` rounds to infinity (in e4m3 to nan, as of ml_dtypes; PyTorch stays at 448)
+            ``exp(x)`` rounds to infinity (in e4m3 to nan, as in ml_dtypes; PyTorch stays at 448)
             for ``x > overflow_above``, is subnormal for ``x < subnormal_below`` and rounds to zero
             for ``x < zero_below``.
         """
@@ -149,7 +149,7 @@ def format_of_arrays(x):
     """Return the `Format`, as `format_of`, or raise a TypeError if no array can have it."""
     fmt = format_of(x)
     if fmt.dtype is None:
-        raise TypeError(f"{fmt} exists only inside of processors; no array can have it")
+        raise TypeError(f"{fmt} exists only inside processors; no array can have it")
     return fmt
 
 
@@ -166,7 +166,7 @@ def ulp(x, dtype=None):
     Parameters
     ----------
     x : array_like, any shape
-        Real numbers, as of `exact_numbers`; with `dtype` also integers and further formats.
+        Real numbers, as in `exact_numbers`; with `dtype` also integers and further formats.
     dtype : dtype, Format or str, optional
         The format whose spacing is asked for; default: that of `x`, float64 for a list.
 

@@ -14,8 +14,8 @@ def logsumexp_naive(x, axis=-1, keepdims=False):
     """Logarithm of the sum of exponentials, as it is defined.
 
     Returns: `x` without the class axes (0-dimensional for a vector), its floating-point dtype. inf
-    as soon as one exponential or the sum overflows, -inf where all underflow. -inf is an empty
-    summand; +inf gives +inf; nan gives nan.
+    as soon as one exponential or the sum overflows, -inf where all underflow. A logit of
+    -inf adds nothing; +inf gives +inf; nan gives nan.
 
     Parameters: see `logsumexp_shifted`. Errors: see `softmax_shifted`.
 

@@ -1,6 +1,6 @@
 """Special values: masks, infinities, nan, ignored labels and targets of zero.
 
-The functions that treat them on purpose, beside the usual ones that do not and are here to be
+The functions that treat them on purpose, beside the usual ones, which do not, and are here to be
 studied. What other libraries return for the same inputs: `stable_softmax.libraries.truth_table`.
 """
 
@@ -39,8 +39,8 @@ def softmax_filled(x, mask, fill=-1e9, axis=-1):
     mask : array_like of bool
         True where a class takes part; broadcast to the shape of `x`.
     fill : float
-        The number put in place of the masked logits; TypeError if it is none. NumPy rounds it to
-        the format, in float16 from -65520 on to -inf; PyTorch raises a RuntimeError where the
+        The number put in place of the masked logits; TypeError if it is not one. NumPy rounds it to
+        the format, in float16 -65520 and all below to -inf; PyTorch raises a RuntimeError where the
         format has no such number.
     """
     x, axis, xp = as_logits(x, axis)

@@ -141,8 +141,10 @@ def test_a_function_that_did_not_run_is_linked_to_its_own_page(name, address):
 
 
 @pytest.mark.parametrize("variable", spans("environment"))
-def test_an_environment_variable_is_shown_in_a_chapter(variable):
-    assert variable in (BOOK / "mxnet.md").read_text(encoding="utf-8")
+def test_an_environment_variable_is_set_in_a_test_of_what_it_does(variable):
+    name, value = variable.split("=")
+    tests = (ROOT / "tests/chapters/test_mxnet.py").read_text(encoding="utf-8")
+    assert re.search(rf'{name}(": |=)"{value}"', tests)
 
 
 @pytest.mark.parametrize("question", TABLES)
@@ -179,6 +181,16 @@ def test_scipy_needs_to_be_told_the_axis():
 def test_gluon_takes_logits_unless_told_otherwise():
     loss = find("mx.gluon.loss.SoftmaxCrossEntropyLoss")
     assert inspect.signature(loss).parameters["from_logits"].default is False
+
+
+def test_gluon_clips_labels_out_of_range_and_cuts_fractions_off_without_an_error():
+    if not is_installed("mxnet"):
+        pytest.skip(why_no_mxnet())
+    x = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 3.0]])
+    np.testing.assert_array_equal(gluon_loss(x, np.array([-1, 7])), gluon_loss(x, np.array([0, 2])))
+    np.testing.assert_array_equal(
+        gluon_loss(x, np.array([0.9, 1.9])), gluon_loss(x, np.array([0, 1]))
+    )
 
 
 def test_the_mean_of_weighted_losses_divides_by_another_number_in_each_library():

@@ -144,12 +144,12 @@ _PRINTED = {3.0, 0.1, 1 + 2.0**-52, 1 / 3, 1e100}
         (
             check_restored_shift,
             softmax_with(fast_from_x),
-            "Hint: (x - z) - m is exact only where x is the larger of both: use TwoSum",
+            "Hint: (x - z) - m is exact only where x is the larger of the two: use TwoSum",
         ),
         (
             check_restored_shift,
             softmax_with(fast_from_m),
-            "Hint: x - (m + z) is exact only where m is the larger of both: use TwoSum",
+            "Hint: x - (m + z) is exact only where m is the larger of the two: use TwoSum",
         ),
         (
             check_restored_shift,

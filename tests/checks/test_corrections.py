@@ -128,7 +128,7 @@ def test_other_wrong_masks_fail(wrong, where):
         (
             check_masked_softmax,
             lambda x, mask: softmax_shifted(x) * mask,
-            "Hint: the others have to share the rest: mask before the softmax",
+            "Hint: the other classes share what is left: mask before the softmax",
         ),
         (
             check_masked_softmax,

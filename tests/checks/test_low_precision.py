@@ -57,7 +57,7 @@ def test_a_float32_sum_that_is_rounded_to_the_short_format_fails():
     report = check_wide_dot(
         lambda h, w: np.float32(np.sum(h.astype(np.float32) * w.astype(np.float32)).astype(h.dtype))
     )
-    assert report.reasons["257 ones: no bfloat16 number"].startswith("got 256, expected 257")
+    assert report.reasons["257 ones: not a bfloat16 number"].startswith("got 256, expected 257")
 
 
 def test_products_that_are_not_added_up_and_nothing_at_all_fail():
@@ -74,7 +74,7 @@ def test_the_starter_of_the_stored_logits_loses_large_logits():
     report = check_stored_logits(starter_stored_logits)
     assert not report
     assert report.reasons["small logits"] is None
-    assert "wrong by a relative 0.32" in report.reasons["around 100"]
+    assert "a relative error of 0.32" in report.reasons["around 100"]
     assert "overflow" in report.reasons["around 100,000 (float16)"]
 
 
@@ -83,7 +83,7 @@ def test_a_shift_after_the_rounding_comes_too_late():
         stored = x.astype(dtype)
         return stored - np.max(stored, axis=-1, keepdims=True)
 
-    assert "wrong by" in check_stored_logits(late).reasons["around 100"]
+    assert "a relative error of" in check_stored_logits(late).reasons["around 100"]
 
 
 def test_a_shift_by_the_maximum_of_the_batch_or_by_the_mean_fails():
@@ -205,7 +205,7 @@ def _power(size, rounding, largest=65504):
         (
             check_loss_scale,
             lambda g: 65504 / np.max(np.abs(g)) if np.any(g) else 1.0,
-            "Hint: this is no power of two: round its logarithm down",
+            "Hint: this is not a power of two: round its logarithm down",
         ),
         (
             check_loss_scale,

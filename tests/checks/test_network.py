@@ -136,7 +136,7 @@ def test_other_wrong_merges_fail_with_their_reason(wrong, why):
         (
             check_count,
             lambda s: sum((k + 1) * (n + 1) for k, n in pairwise(s)),
-            "Hint: a layer of n units behind k others has (k + 1) n numbers",
+            "Hint: a layer of n units after k others has (k + 1) n numbers",
         ),
     ],
 )

@@ -148,7 +148,7 @@ def test_the_starters_fail_where_their_exercise_says():
         (
             check_rounding,
             rounded(lambda v: math.copysign(math.floor(abs(v) + 0.5), v)),
-            "here all of them go away from zero",
+            "here all ties go away from zero",
         ),
         (
             check_rounding,

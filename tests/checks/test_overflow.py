@@ -215,7 +215,7 @@ def test_a_silenced_overflow_is_reported_once():
         (
             check_stable_sigmoid,
             lambda x: _sigmoid_starter(np.clip(x, -50, 50)),
-            "Hint: a clipped x has another sigmoid",
+            "Hint: clipping x changes its sigmoid",
         ),
         (
             check_stable_sigmoid,

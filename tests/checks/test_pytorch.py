@@ -153,7 +153,7 @@ def _starter_binary(z, y):
         (
             check_binary_loss,
             lambda z, y: right_binary(z, 1 - y),
-            "Hint: the labels are interchanged",
+            "Hint: the labels are swapped",
         ),
         (
             check_binary_loss,

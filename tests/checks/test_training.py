@@ -191,7 +191,7 @@ def _right_clip(gradient, limit):
         (
             check_standardize,
             lambda a, b: (_scaled(a, a, 0), _scaled(b, b, 0)),
-            "Hint: the test images are treated with the numbers of the training images",
+            "Hint: the test images need the mean and deviation of the training images",
         ),
         (
             check_standardize,
@@ -206,7 +206,7 @@ def _right_clip(gradient, limit):
         (
             check_standardize,
             lambda a, b: (a - a.mean(axis=0), b - a.mean(axis=0)),
-            "Hint: the columns are not divided by their deviation",
+            "Hint: the columns are not divided by their standard deviation",
         ),
         (
             check_standardize,
@@ -216,7 +216,7 @@ def _right_clip(gradient, limit):
         (
             check_standardize,
             lambda a, b: ((a - a.mean()) / a.std(), (b - a.mean()) / a.std()),
-            "Hint: one mean and one deviation of all pixels",
+            "Hint: this takes one mean and one deviation of all pixels",
         ),
         (
             check_clip,

@@ -157,7 +157,7 @@ def _log_of_longdouble_product(p):
         (
             check_boltzmann_weights,
             lambda e: softmax_naive(e.max() - e),
-            "Hint: subtract the smallest energy: beside the largest or the mean",
+            "Hint: subtract the smallest energy: with the largest or the mean",
         ),
         (
             check_boltzmann_weights,
@@ -167,7 +167,7 @@ def _log_of_longdouble_product(p):
         (
             check_boltzmann_weights,
             lambda e: softmax_naive(e.mean() - e),
-            "Hint: subtract the smallest energy: beside the largest or the mean",
+            "Hint: subtract the smallest energy: with the largest or the mean",
         ),
         (
             check_log_of_product,

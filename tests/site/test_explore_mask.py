@@ -192,7 +192,7 @@ def test_the_buttons_show_the_numbers_that_their_words_promise(mask):
     [
         ({"how": "fill"}, "No entry of row 3 takes part. The maximum is -∞, and -∞ - (-∞) is nan."),
         ({"how": "add", "fill": "-1e4"}, "The added fill is a common offset, and masks nothing."),
-        ({"how": "late"}, "The result is 0, put over what was computed."),
+        ({"how": "late"}, "The result is 0, put in place of what was computed."),
         ({"how": "early"}, "The result is 0, chosen before anything is computed."),
         (
             {"how": "early", "view": "g"},
@@ -211,7 +211,7 @@ def test_the_buttons_show_the_numbers_that_their_words_promise(mask):
                 "on12": False,
                 "on13": False,
             },
-            "No entry of row 2 and 3 takes part. The finite fill makes all logits equal, and the "
+            "No entry of rows 2 and 3 takes part. The finite fill makes all logits equal, and the "
             "result looks like probabilities.",
         ),
         ({"how": "early"}, "A label has the probability 0, so its loss is infinite."),

@@ -1,4 +1,4 @@
-"""Checks of the exercises: one module a chapter, one function an exercise.
+"""Checks of the exercises: one module per chapter, one function per exercise.
 
 Each check takes the answer, a function, prints a table with a line per case, ``ok``
 or ``FAIL`` with the reason, and returns a `Report`, which is true if every case passed. Checks need

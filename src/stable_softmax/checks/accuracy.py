@@ -32,10 +32,10 @@ def check_restored_shift(function):
         [_restored_case(name, x) for name, x in logits.items()],
         draw=lambda rng: _restored_case("drawn", rng.uniform(-300, 300, size=3)),
         mistakes={
-            "(x - z) - m is exact only where x is the larger of both: use TwoSum": (
+            "(x - z) - m is exact only where x is the larger of the two: use TwoSum": (
                 lambda x: _softmax_with(x, lambda x, m, z: (x - z) - m)
             ),
-            "x - (m + z) is exact only where m is the larger of both: use TwoSum": (
+            "x - (m + z) is exact only where m is the larger of the two: use TwoSum": (
                 lambda x: _softmax_with(x, lambda x, m, z: x - (m + z))
             ),
             "the sign of the correction is wrong: it doubles the error": (

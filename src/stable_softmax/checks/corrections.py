@@ -96,7 +96,7 @@ def check_masked_softmax(function):
         [_masked_case(name, *row) for name, row in rows.items()],
         draw=draw,
         mistakes={
-            "the others have to share the rest: mask before the softmax": (
+            "the other classes share what is left: mask before the softmax": (
                 lambda x, mask: softmax_shifted(x) * mask
             ),
             "a finite fill value is the largest logit where the others lie below it: use -inf": (

@@ -20,7 +20,7 @@ def check_wide_dot(function):
     vectors = {
         "three whole numbers": ([1, 2, 3], [4, 5, 6], BF16),
         "a product of 15 bits (181 times 179)": ([181], [179], BF16),
-        "257 ones: no bfloat16 number": (np.ones(257), np.ones(257), BF16),
+        "257 ones: not a bfloat16 number": (np.ones(257), np.ones(257), BF16),
         "10,000 ones": (np.ones(10_000), np.ones(10_000), BF16),
         "10,000 ones in float16": (np.ones(10_000), np.ones(10_000), FP16),
         "products above 65504 in float16": ([300, 1], [300, 1], FP16),
@@ -108,7 +108,7 @@ def check_loss_scale(function):
             "the size decides: take the maximum of the absolute values": (
                 lambda g: _power_of_two(np.max(g), np.floor)
             ),
-            "this is no power of two: round its logarithm down": (
+            "this is not a power of two: round its logarithm down": (
                 lambda g: 65504 / np.max(np.abs(g)) if np.any(g) else 1.0
             ),
             "the logarithm is rounded up: the largest entry overflows": (
@@ -148,7 +148,7 @@ def _stored_case(name, rows, fmt):
         if np.all(error <= allowed):
             return None
         worst = "nan" if np.isnan(error).any() else f"{error.max():.2g}"
-        return f"a probability is wrong by a relative {worst}, allowed is {allowed:.2g}"
+        return f"a probability has a relative error of {worst}; {allowed:.2g} is allowed"
 
     return Case(name, (x, format_of(fmt).dtype), reason)
 

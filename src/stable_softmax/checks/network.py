@@ -20,7 +20,7 @@ def check_count(function):
         draw=lambda rng: _count_case(rng.integers(1, 30, size=rng.integers(5, 8)).tolist()),
         mistakes={
             "the units of the input layer have no bias": lambda s: _count_weights(s) + sum(s),
-            "a layer of n units behind k others has (k + 1) n numbers": lambda s: sum(
+            "a layer of n units after k others has (k + 1) n numbers": lambda s: sum(
                 (k + 1) * (n + 1) for k, n in pairwise(s)
             ),
             "a unit is counted instead of its weights": sum,

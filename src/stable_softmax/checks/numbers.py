@@ -97,7 +97,7 @@ def check_rounding(function):
             "this cuts digits off; the nearest number may be farther from zero": (
                 lambda x, p: _rounded(x, p, math.trunc)
             ),
-            "a tie goes to the even neighbor, here all of them go away from zero": (
+            "a tie goes to the even neighbor; here all ties go away from zero": (
                 lambda x, p: _rounded(
                     x, p, lambda units: math.copysign(math.floor(abs(units) + 0.5), units)
                 )

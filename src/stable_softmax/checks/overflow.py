@@ -106,7 +106,7 @@ def check_largest_safe_logit(function):
             "drawn", one_of(rng, [448.0, 57344.0, 65504.0]), int(rng.integers(2, 100))
         ),
         mistakes={
-            "the sum is n exp(c): divide inside of the logarithm, or subtract log(n)": (
+            "the sum is n exp(c): divide inside the logarithm, or subtract log(n)": (
                 lambda largest, n: np.log(largest) / n
             ),
             "the logarithm of n exp(c) is log(n) + c": lambda largest, n: np.log(largest) - n,
@@ -134,7 +134,7 @@ def check_stable_sigmoid(function):
         draw=lambda rng: _sigmoid_case("drawn", eighths(rng, 4, within=40)),
         mistakes={
             "this is the sigmoid of -x": lambda x: _sigmoid(-x),
-            "a clipped x has another sigmoid": lambda x: _sigmoid(np.clip(x, -50, 50)),
+            "clipping x changes its sigmoid": lambda x: _sigmoid(np.clip(x, -50, 50)),
         },
     )
 

@@ -74,7 +74,7 @@ def check_binary_loss(function):
             "drawn", eighths(rng, 4, within=40), rng.integers(2, size=4), max_ulp=8.0
         ),
         mistakes={
-            "the labels are interchanged": lambda z, y: _softplus(np.where(y == 1, z, -z)),
+            "the labels are swapped": lambda z, y: _softplus(np.where(y == 1, z, -z)),
             "(1 - y) z + log(1 + exp(-z)) cancels for a large negative z and label 0": (
                 lambda z, y: (1 - y) * z + _softplus(-z)
             ),

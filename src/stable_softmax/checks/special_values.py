@@ -41,7 +41,7 @@ def check_masked_rows(function):
         [_masked_case(name, x, mask) for name, (x, mask) in rows.items()],
         draw=draw,
         mistakes={
-            "a finite fill is a logit like any other: a kept one may lie below it": (
+            "a finite fill is a logit like any other: one that is kept may lie below it": (
                 lambda x, mask: softmax_shifted(np.where(mask, x, -1e6))
             ),
             "a row without any class is -inf - (-inf) and 0/0: give it a maximum of 0 and a sum "

@@ -78,16 +78,16 @@ def check_standardize(function):
         [_standardize_case(*case) for case in cases],
         draw=draw,
         mistakes={
-            "the test images are treated with the numbers of the training images": (
+            "the test images need the mean and deviation of the training images": (
                 lambda a, b: (_scaled(a, a, _divisor)[0], _scaled(b, b, _divisor)[0])
             ),
             "np.std divides by the number of images, not by one less (ddof=1)": (
                 lambda a, b: _scaled(a, b, lambda x, axis: _divisor(x, axis, ddof=1))
             ),
-            "the columns are not divided by their deviation": (
+            "the columns are not divided by their standard deviation": (
                 lambda a, b: _scaled(a, b, lambda x, axis: 1.0)
             ),
-            "one mean and one deviation of all pixels; each column has its own": (
+            "this takes one mean and one deviation of all pixels; each column has its own": (
                 lambda a, b: ((a - a.mean()) / a.std(), (b - a.mean()) / a.std())
             ),
         },
@@ -125,7 +125,7 @@ def check_clip(function):
             "a gradient that is too long gets the length limit, not 1": (
                 lambda gradient, limit: gradient / _length_above(limit, gradient)
             ),
-            "each entry is clipped, which turns the gradient: divide all by one number": (
+            "each entry is clipped, which turns the gradient: divide all entries by one number": (
                 lambda gradient, limit: np.clip(gradient, -limit, limit)
             ),
             "the squares overflow in float32: divide by the largest entry before squaring": (

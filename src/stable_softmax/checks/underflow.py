@@ -95,7 +95,7 @@ def check_boltzmann_weights(function):
         draw=lambda rng: _energy_case(eighths(rng, 4) + float(rng.integers(-3000, 3000))),
         mistakes={
             "the sign is lost: a state of low energy has the large weight": softmax_shifted,
-            "subtract the smallest energy: beside the largest or the mean, exp(-E) may overflow": (
+            "subtract the smallest energy: with the largest or the mean, exp(-E) may overflow": (
                 lambda e: softmax_naive(e.max() - e)
             ),
             "the first energy is not always the smallest": lambda e: softmax_naive(e[0] - e),

@@ -1,6 +1,6 @@
 """What is wrong with a result: its type, its format, its shape or its numbers.
 
-Errors are measured in the format that was asked for. A shorter one is refused, since it has not
+Errors are measured in the format that was asked for. A shorter one is refused, since it lacks
 the digits; a longer one is as good, unless the exercise asks for a dtype.
 """
 

@@ -1,4 +1,4 @@
-"""How long does training need to mend one wrong sample: gradient descent on its logits.
+"""How long training needs to mend one wrong sample: gradient descent on its logits.
 
 The experiment has no network. It asks only how a loss pulls at a sample that it should correct,
 so two losses with the same minimum can be compared by the number of steps they take.
@@ -71,7 +71,7 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
     logit of the label is the larger one.
 
     TypeError: as `samples_behind`; or if `max_steps` is not an int. ValueError: if `learning_rate`
-    or `max_steps` is not positive, or a gradient has not the shape of the logits.
+    or `max_steps` is not positive, or a gradient does not have the shape of the logits.
 
     Other parameters: see `samples_behind`.
 
@@ -84,7 +84,7 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
         How far the label's logit starts behind; several gaps are independent samples.
     learning_rate : float
     max_steps : int
-        Where the count is given up.
+        After how many steps the count is given up.
 
     Returns
     -------

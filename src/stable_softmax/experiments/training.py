@@ -33,7 +33,7 @@ LOSSES = {
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Where a run died: the step, counted from 1, the first tensor not finite, "inf" or "nan"."""
+    """Where a run died: the step, from 1; the first tensor that is not finite; "inf" or "nan"."""
 
     step: int
     tensor: str
@@ -110,7 +110,7 @@ def first_nonfinite(named_tensors):
     -------
     (str, str) or None
         The name, and ``"nan"`` if the tensor holds any, otherwise ``"inf"``. None if no tensor
-        holds either, as an empty one.
+        holds either; an empty one does not.
 
     Raises
     ------

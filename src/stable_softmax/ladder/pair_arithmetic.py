@@ -137,7 +137,7 @@ def exp_pair(x):
     """Exponential of a pair.
 
     With ``x = k log 2 + j/256 log 2 + r``, it is ``2**k`` times an entry of the table times the
-    exponential of a remainder of at most 0.0014, for which seven terms of the series do.
+    exponential of a remainder of at most 0.0014, for which seven terms of the series are enough.
 
     Source: Tang 1989.
 
@@ -170,7 +170,7 @@ def log1p_pair(x):
     """Logarithm of 1 + x, for a pair that is not negative.
 
     With ``1 + x = 2**k T (1 + w)`` and T the nearest entry of the same table, it is
-    ``k log 2 + log T + log(1 + w)``, and eight terms of the series do for the last one.
+    ``k log 2 + log T + log(1 + w)``, and eight terms of the series are enough for the last one.
 
     Source: Tang 1990.
 
@@ -238,7 +238,7 @@ def expm1_triple(x, scale=0):
     """Return exp(a) and exp(x) - exp(a), with a = x to nine binary places, for x in [-700, 0].
 
     exp(a) is an entry for the whole part times an entry for the fraction, and 12 terms of the
-    series do for the rest.
+    series are enough for the rest.
 
     Parameters
     ----------

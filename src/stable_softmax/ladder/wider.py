@@ -6,7 +6,8 @@ is not 0, so the rounding of the shift is below 2**-43: a millionth of an ulp of
 NumPy arrays and tensors are worked on in blocks of rows, so that a call needs at most four times
 the memory of its logits, plus that of a row, or of a million logits of a tensor, in float64. Under
 PyTorch's autograd, the backward pass keeps nine bytes per logit: exp(x - m) in float64, and where
-the maximum is. That is 2.25 times the logits in float32, and 4.5 times in bfloat16 and float16.
+the maximum is. That is 2.25 times the memory of the logits in float32, and 4.5 times in bfloat16
+and float16.
 """
 
 import math

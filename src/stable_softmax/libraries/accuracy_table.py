@@ -212,7 +212,7 @@ def relative_times(functions, *arguments, repeats=7):
     *arguments
         What each is called with.
     repeats : int
-        Of every function the fastest of so many calls counts.
+        How often each function is called; its fastest call counts.
 
     Returns
     -------

@@ -41,7 +41,7 @@ class Framework:
 
 
 def call_all(functions, x, labels):
-    """Call each function of a dictionary with what it takes.
+    """Call each function of a dictionary with the arguments that it takes.
 
     Parameters
     ----------

@@ -74,6 +74,6 @@ def digests_without(instructions):
     Returns
     -------
     dict of str to str
-        As of `digests`.
+        As in `digests`.
     """
     return in_fresh_process(digests, NPY_DISABLE_CPU_FEATURES=" ".join(instructions))[0]

@@ -20,7 +20,7 @@ def in_fresh_process(function, *arguments, **environment):
     function : callable
         A function of a module that can be imported: one that a notebook defines cannot.
     *arguments
-        What it is called with. They and the result can be pickled, as arrays can.
+        What it is called with. They and the result must be picklable, as arrays are.
     **environment : str
         Environment variables to set, in addition to those of this process, before anything is
         imported there: ``NPY_DISABLE_CPU_FEATURES="AVX2"``.

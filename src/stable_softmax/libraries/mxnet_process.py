@@ -1,6 +1,6 @@
 """MXNet in a process of its own, with its own settings.
 
-MXNet's remarks, which carry the time of day, stay there.
+What MXNet prints, with the time of day in it, stays there.
 """
 
 from .adapters import call_all, import_mxnet, is_installed, mxnet_alone, why_no_mxnet

@@ -22,7 +22,7 @@ def condition_number_logsumexp(x, axis=-1):
     Parameters
     ----------
     x : array_like, any shape
-        Logits, as of `softmax_exact`. Each may change by its own relative amount, of one size for
+        Logits, as in `softmax_exact`. Each may change by its own relative amount, of one size for
         all.
 
     Notes
@@ -163,7 +163,7 @@ def softmax_bound_counted(x, p, additions, exp_error=1.0):
     TypeError
         If `additions` is not an int, or another argument not real.
     ValueError
-        If `p` has not the shape of `x`, there are no classes, or a number is negative.
+        If `p` does not have the shape of `x`, there are no classes, or a number is negative.
 
     Notes
     -----

@@ -19,13 +19,13 @@ def ulp_error(computed, reference, dtype=None, remainder=0.0):
     Parameters
     ----------
     computed : array_like
-        The results under test: real numbers, as of `exact_numbers`.
+        The results under test: real numbers, as in `exact_numbers`.
     reference : array_like
         The exact values, in the format of `computed` or a longer one; broadcast against it.
     dtype : dtype, Format or str, optional
         The format whose ulp is the unit; default: that of `computed`, float64 for a list.
     remainder : array_like, optional
-        What the reference lacks to the exact value, in ulp: the second part of `exact_parts`. By
+        What the reference lacks of the exact value, in ulp: the second part of `exact_parts`. By
         default the reference is taken as exact.
 
     Returns
@@ -66,7 +66,7 @@ def relative_error(computed, reference):
     Parameters
     ----------
     computed, reference : array_like
-        Real numbers, as of `exact_numbers`; broadcast against each other.
+        Real numbers, as in `exact_numbers`; broadcast against each other.
 
     Returns
     -------

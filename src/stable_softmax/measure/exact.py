@@ -28,7 +28,7 @@ def exp_exact(x, dtype=None):
     Parameters
     ----------
     x : array_like, any shape
-        Real numbers of any numeric type, as of `stable_softmax.exact_numbers`, integers of any
+        Real numbers of any numeric type, as in `stable_softmax.exact_numbers`, integers of any
         size and longdouble included; each is taken as exactly the number it is.
     dtype : dtype, Format or str, optional
         The format of the result; default: that of `x`; for integers float64, or the default float
@@ -240,7 +240,7 @@ def exact_logits(x, axis, dtype):
     Returns
     -------
     x : numpy.ndarray
-        As of `exact_numbers`.
+        As returned by `exact_numbers`.
     axes : tuple of int
     fmt : Format
     """

@@ -1,7 +1,7 @@
 """Exact values beyond the last bit: a rounded number, and what the rounding left over.
 
 The functions of `stable_softmax.measure.exact` return the nearest number of a format. That is
-enough to find an error of one ulp, not to tell 0.5000 from 0.5001. Here each value comes in two
+enough to find an error of one ulp, but not to tell 0.5000 from 0.5001. Here each value comes in two
 parts: a number of the format, and the rest in units of its last place, between -0.5 and 0.5.
 """
 

@@ -152,7 +152,7 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
     TypeError
         If positions, errors or the floor are not real numbers.
     ValueError
-        If they have not one shape (n,), the floor is not positive, or there is no such role or
+        If they do not share one shape (n,), the floor is not positive, or there is no such role or
         unit.
     """
     x, errors = _curve(x, errors)
@@ -282,7 +282,7 @@ def label_lines(ax):
 def show_source(*functions, docstring=False):
     """Return the real source of functions as a Markdown code block, without their docstrings.
 
-    TypeError: if what is given has no source in Python that can be read, as a builtin.
+    TypeError: if what is given has no source in Python that can be read, such as a builtin.
     """
     sources = []
     for function in functions:
@@ -302,9 +302,9 @@ def show_source(*functions, docstring=False):
 def show_table(headers, rows, *, digits=3):
     """Return a table as Markdown; numbers get `digits` significant digits, inf and nan included.
 
-    None, for what does not exist, becomes a dash; what is neither number, text, tuple nor array,
-    its text. ValueError: if a row has more or fewer cells than there are headers, or `digits` is
-    not positive.
+    None, for what does not exist, becomes a dash; what is neither number, text, tuple nor array
+    becomes its text. ValueError: if a row has more or fewer cells than there are headers, or
+    `digits` is not positive.
     """
     headers, rows, digits = list(headers), [list(row) for row in rows], count(digits, "digits")
     if any(len(row) != len(headers) for row in rows):
