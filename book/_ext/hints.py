@@ -2,9 +2,14 @@
 
 The directive of a hint is the ordinary ``hint``, and an answer is an ordinary ``admonition`` of the
 class ``answer``: other outputs show their text under the title.
+
+MyST-NB folds what a cell returns after a prediction. Here its fold gets a title that says so to
+readers who do not think of the page as a notebook.
 """
 
 from docutils import nodes
+from myst_nb.sphinx_ import HideCodeCellNode
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 OPEN = '<details class="hint">\n<summary>{}</summary>\n'
 CLOSE = "</details>\n"
@@ -36,8 +41,22 @@ def depart_box(self, node):
         type(self).depart_admonition(self, node)
 
 
+class NameResults(SphinxPostTransform):
+    """Give the fold of an output its title; the fold of code keeps that of MyST-NB."""
+
+    default_priority = 200  # MyST-NB has made the folds at 199
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        """Find the folds below their cells."""
+        for fold in self.document.findall(HideCodeCellNode):
+            if "below-input" in fold["classes"]:
+                fold["prompt_show"], fold["prompt_hide"] = "Show the result", "Hide the result"
+
+
 def setup(app):
     """Register the extension with Sphinx."""
     app.add_node(nodes.hint, override=True, html=(visit_html, depart_html))
     app.add_node(nodes.admonition, override=True, html=(visit_box, depart_box))
+    app.add_post_transform(NameResults)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

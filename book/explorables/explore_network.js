@@ -219,7 +219,7 @@
           text(X(t) + 10, Y(loss) + 4, `dead: ${BOXES[broken]}`, "start"));
 
       // The gaps: the right samples, then those up to each edge
-      second.innerHTML = path("8 164H288") + text(24, 180, "right") + text(237, 180, "gap") +
+      second.innerHTML = path("8 164H288") + text(24, 180, "right") + text(87, 180, "gap") +
         path("162 20V164", 'stroke-dasharray="6 3"') + text(168, 28, "p below ε", "start") +
         EDGES.map((edge, i) => {
           const bin = samples.filter(({ gap }) => gap <= edge && !(gap <= EDGES[i - 1]));

@@ -66,7 +66,8 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     shift = _finite(m, xp)
     at_max, none = x == shift, xp.zeros_like(x)
     e = xp.exp(x - shift)
-    k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)  # ones, and differentiable
+    # Not a count, which would have no derivative: a sum of ones.
+    k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)
     k = xp.where(k > 1, k, xp.ones_like(k))
     rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)
     return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)

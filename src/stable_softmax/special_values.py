@@ -181,7 +181,8 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
     losses = cross_entropy_log1p(z, xp.where(counts, labels, none), axis)
     total = xp.sum(xp.where(counts, losses, xp.zeros_like(losses)))
     number = xp.astype(xp.sum(xp.astype(counts, labels.dtype)), total.dtype)
-    return xp.astype(total / xp.where(number == 0, xp.ones_like(number), number), x.dtype)
+    number = xp.where(number == 0, xp.ones_like(number), number)
+    return xp.astype(total / number, x.dtype)
 
 
 def cross_entropy_soft(x, targets, axis=-1):

@@ -1,8 +1,10 @@
-"""The hints below the exercises, and the answers to claims, in a tiny build."""
+"""The hints below the exercises, answers to claims, and results of cells, in a tiny build."""
 
 import io
 
+import nbformat
 from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
@@ -24,11 +26,27 @@ A law is seen.
 """
 
 
-def built(folder, builder):
+def notebook():
+    """Return a page of executed cells, folded in each way that the book uses."""
+    cells = [new_markdown_cell("# Two")]
+    for tags in [[], ["hide-input"], ["hide-output"], ["hide-input", "hide-output"]]:
+        output = new_output("stream", text="42\n")
+        cells.append(new_code_cell("print(42)", metadata={"tags": tags}, outputs=[output]))
+    for i, cell in enumerate(cells):
+        cell["id"] = f"cell-{i}"  # as in every build
+    language = {"language_info": {"name": "python", "pygments_lexer": "python"}}
+    return nbformat.writes(new_notebook(cells=cells, metadata=language))
+
+
+def built(folder, builder, name="index.md", page=PAGE):
     """Build one page, without a warning, and return its text."""
     (folder / "source").mkdir(exist_ok=True)
-    (folder / "source" / "index.md").write_text(PAGE)
-    settings = {"extensions": ["myst_parser", "hints"], "myst_enable_extensions": ["colon_fence"]}
+    (folder / "source" / name).write_text(page, encoding="utf-8")
+    settings = {
+        "extensions": ["myst_nb", "hints"],
+        "myst_enable_extensions": ["colon_fence"],
+        "nb_execution_mode": "off",
+    }
     out, warnings = folder / builder, io.StringIO()
     with docutils_namespace():
         Sphinx(
@@ -65,3 +83,11 @@ def test_an_answer_is_folded_under_its_title_and_no_other_box_is(tmp_path):
 def test_elsewhere_their_text_is_shown(tmp_path):
     text = built(tmp_path, "text")
     assert "Subtract *first*." in text and "Yes & no" in text and "It *depends*." in text
+
+
+def test_the_fold_of_a_result_says_so_and_that_of_code_is_as_ever(tmp_path):
+    page = BeautifulSoup(built(tmp_path, "html", "index.ipynb", notebook()), "html.parser")
+    folds = [list(fold.summary.stripped_strings) for fold in page.select("details")]
+    code = ["Show code cell source", "Hide code cell source"]
+    result = ["Show the result", "Hide the result"]
+    assert folds == [code, result, code, result]

@@ -175,6 +175,20 @@ def test_a_limit_is_a_line_with_a_text(axis):
     assert ax.texts[0].get_text() == "exp overflows"
 
 
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_the_text_of_a_limit_is_on_the_chosen_side_of_its_line(axis):
+    ax = plot_error([0, 2], [1, 2], label="a", role="stable")
+    mark_limit(ax, 1.5, "before", axis=axis)
+    mark_limit(ax, 1.5, "after", axis=axis, beyond=True)
+    ax.figure.draw_without_rendering()
+    before, after = (text.get_window_extent() for text in ax.texts[-2:])
+    line = ax.transData.transform((1.5, 1.5))[0 if axis == "x" else 1]
+    if axis == "x":
+        assert before.x1 <= line <= after.x0
+    else:
+        assert after.y1 <= line <= before.y0
+
+
 def test_panels_share_the_names_of_shared_axes():
     axes = new_axes("x", "y", width="wide", rows=2, cols=2, sharex=True, sharey=True)
     assert [ax.get_xlabel() for ax in axes.flat] == ["", "", "x", "x"]

@@ -58,6 +58,12 @@ def test_a_page_does_not_scroll_sideways(visits, page):
 
 
 @every_page
+def test_on_a_wide_screen_code_does_not_scroll_either(visits, page):
+    wide = {setting: found for setting, found in visits[page].items() if "1280" in setting}
+    fail_with(wide, "code")
+
+
+@every_page
 def test_a_page_breaks_no_rule_of_axe(visits, page):
     fail_with(visits[page], "axe")
 

@@ -35,6 +35,10 @@ STICKS_OUT = """() => {
     return [`${scrollWidth} px wide; too far to the right: ` + wide.slice(0, 5).map(
         element => element.cloneNode().outerHTML.slice(0, 120)).join(' ')];
 }"""
+CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter(
+    box => box.scrollWidth > box.clientWidth).map(
+    box => box.innerText.split('\\n').reduce((a, b) => a.length > b.length ? a : b))
+"""
 # Naming all the rules runs also those that axe leaves out: AAA, experimental, deprecated.
 RUN_AXE = """async () => {
     const {violations} = await axe.run(document, {
@@ -113,8 +117,9 @@ def visit(browser, address, width, scheme):
     Returns
     -------
     dict
-        Lists of texts under "problems", "scrolls" and "axe", to be empty; the addresses under
-        "requests"; the sum of the layout shifts under "shift".
+        Lists of texts under "problems", "scrolls" and "axe", to be empty; the longest lines of the
+        code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
+        layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -126,6 +131,7 @@ def visit(browser, address, width, scheme):
     if page.evaluate(OPEN_ALL):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
+    found["code"] = page.evaluate(CODE_SCROLLS)
     page.context.close()
     return found
 

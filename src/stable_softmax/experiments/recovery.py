@@ -63,7 +63,14 @@ def autograd_gradient(loss, **options):
     return lambda x, labels: loss_and_gradient(loss, x, labels)[1]
 
 
-def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=np.float64):
+def steps_to_recover(
+    gradient,
+    gap,
+    *,
+    learning_rate=1.0,
+    max_steps=5000,
+    dtype=np.float64,
+):
     """Count the steps of gradient descent until a wrong sample is classified correctly.
 
     The sample is that of `samples_behind`: it is wrong by `gap`.
@@ -92,7 +99,8 @@ def steps_to_recover(gradient, gap, *, learning_rate=1.0, max_steps=5000, dtype=
         0 for a sample that is right at the start; inf where `max_steps` were not enough, or where
         the gradient became exactly 0, infinite or nan, so that no number would be.
     """
-    rate, max_steps = positive_number(learning_rate, "learning_rate"), count(max_steps, "max_steps")
+    rate = positive_number(learning_rate, "learning_rate")
+    max_steps = count(max_steps, "max_steps")
     x, labels = samples_behind(gap, dtype)
     x, labels, shape = x.reshape(-1, 2), labels.ravel(), labels.shape
     steps = np.where(x[:, 1] > x[:, 0], 0.0, np.inf)

@@ -224,21 +224,25 @@ def _draw(ax, x, y, label, role, line):
             )
 
 
-def mark_limit(ax, value, text, *, axis="x", at=0.97):
+def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
     """Mark a limit, such as the end of a format, with a gray line and a text beside it.
 
-    `at` is where along the line the text ends, from 0 to 1. TypeError: if `value` is not a real
-    number. ValueError: if `axis` is neither "x" nor "y", or `value` is more than one number.
+    `at` is where along the line the text ends, from 0 to 1. The text is to the left of a line that
+    goes up and above one that goes across, or, `beyond` the limit, on the other side. TypeError: if
+    `value` is not a real number. ValueError: if `axis` is neither "x" nor "y", or `value` is more
+    than one number.
     """
     draw = _chosen({"x": ax.axvline, "y": ax.axhline}, axis, "axis")
     draw(one_number(value, "value"), **ROLE["roundoff"])
     look = {"textcoords": "offset points", "size": 9, "color": "0.3", "annotation_clip": False}
     if axis == "x":
-        look |= {"xycoords": ax.get_xaxis_transform(), "rotation": 90, "ha": "right", "va": "top"}
-        ax.annotate(text, (value, at), xytext=(-2, 0), **look)
+        look |= {"xycoords": ax.get_xaxis_transform(), "rotation": 90, "va": "top"}
+        look |= {"ha": "left", "xytext": (2, 0)} if beyond else {"ha": "right", "xytext": (-2, 0)}
+        ax.annotate(text, (value, at), **look)
     else:
-        look |= {"xycoords": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}
-        ax.annotate(text, (at, value), xytext=(0, 2), **look)
+        look |= {"xycoords": ax.get_yaxis_transform(), "ha": "right"}
+        look |= {"va": "top", "xytext": (0, -2)} if beyond else {"va": "bottom", "xytext": (0, 2)}
+        ax.annotate(text, (at, value), **look)
 
 
 def label_lines(ax):
