@@ -84,9 +84,14 @@ def test_the_unzipped_site_opens_without_a_network(folder, browser):
 def test_the_pdf_has_tags_a_title_a_language_and_its_fonts_but_no_date(pdf):
     assert b"/StructTreeRoot" in pdf and b"/Marked true" in pdf
     assert b"/Title (Stable Softmax)" in pdf and b"/Lang (en)" in pdf
-    descriptors = re.findall(rb"<</Type /FontDescriptor\s(.*?)\sendobj", pdf, re.DOTALL)
-    outlines = [d for d in descriptors if b"/FontFile" in d]
-    assert len(outlines) == len(descriptors) - pdf.count(b"/Subtype /Type3")
+    descriptors = re.findall(
+        rb"(\d+) 0 obj\s<</Type /FontDescriptor\s(.*?)\sendobj", pdf, re.DOTALL
+    )
+    embedded = {number for number, descriptor in descriptors if b"/FontFile" in descriptor}
+    fonts = re.findall(rb"<</Type /Font\s(.*?)\sendobj", pdf, re.DOTALL)
+    drawn = rb"/Subtype /Type[03]\b"  # a font of drawings, and one that names another
+    used = [font for font in fonts if not re.search(drawn, font)]
+    assert used and {re.search(rb"/FontDescriptor (\d+)", f)[1] for f in used} <= embedded
     assert b"Date (" not in pdf
 
 

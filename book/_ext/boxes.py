@@ -1,7 +1,10 @@
-"""Fold a hint, and the answer to a claim, so that they are read by those who want them.
+"""The boxes of the book: fold a hint, and the answer to a claim, for those who want to read them.
 
 The directive of a hint is the ordinary ``hint``, and an answer is an ordinary ``admonition`` of the
 class ``answer``: other outputs show their text under the title.
+
+A box of the margin is a note in the text; without a role it would be announced as a part of the
+page beside it.
 
 MyST-NB folds what a cell returns after a prediction. Here its fold gets a title that says so to
 readers who do not think of the page as a notebook.
@@ -41,6 +44,18 @@ def depart_box(self, node):
         type(self).depart_admonition(self, node)
 
 
+def visit_margin(self, node):
+    """Open a box of the margin."""
+    self.body.append(self.starttag(node, "aside", CLASS="sidebar", role="note"))
+    self.in_sidebar = True
+
+
+def depart_margin(self, node):
+    """Close it."""
+    self.body.append("</aside>\n")
+    self.in_sidebar = False
+
+
 class NameResults(SphinxPostTransform):
     """Give the fold of an output its title; the fold of code keeps that of MyST-NB."""
 
@@ -58,5 +73,6 @@ def setup(app):
     """Register the extension with Sphinx."""
     app.add_node(nodes.hint, override=True, html=(visit_html, depart_html))
     app.add_node(nodes.admonition, override=True, html=(visit_box, depart_box))
+    app.add_node(nodes.sidebar, override=True, html=(visit_margin, depart_margin))
     app.add_post_transform(NameResults)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,4 +1,4 @@
-"""The hints below the exercises, answers to claims, and results of cells, in a tiny build."""
+"""Hints below exercises, answers to claims, results of cells, boxes of the margin: a tiny build."""
 
 import io
 
@@ -23,6 +23,10 @@ It *depends*.
 :class: important
 A law is seen.
 :::
+
+:::{sidebar} In the wild
+A bug.
+:::
 """
 
 
@@ -43,7 +47,7 @@ def built(folder, builder, name="index.md", page=PAGE):
     (folder / "source").mkdir(exist_ok=True)
     (folder / "source" / name).write_text(page, encoding="utf-8")
     settings = {
-        "extensions": ["myst_nb", "hints"],
+        "extensions": ["myst_nb", "boxes"],
         "myst_enable_extensions": ["colon_fence"],
         "nb_execution_mode": "off",
     }
@@ -91,3 +95,9 @@ def test_the_fold_of_a_result_says_so_and_that_of_code_is_as_ever(tmp_path):
     code = ["Show code cell source", "Hide code cell source"]
     result = ["Show the result", "Hide the result"]
     assert folds == [code, result, code, result]
+
+
+def test_a_box_of_the_margin_is_a_note_and_no_part_beside_the_page(tmp_path):
+    page = BeautifulSoup(built(tmp_path, "html"), "html.parser")
+    [box] = page.select("aside.sidebar")
+    assert box["role"] == "note" and box.select_one(".sidebar-title").text == "In the wild"
