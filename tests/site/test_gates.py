@@ -58,7 +58,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
     found = visit(browser, page.as_uri(), 390, "dark")
     assert found.pop("shift") == 0
     assert len(found.pop("requests")) == 2
-    assert found == {"problems": [], "scrolls": [], "axe": []}
+    assert found == {"problems": [], "scrolls": [], "code": [], "axe": []}
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,12 @@ def test_the_page_of_what_is_not_found_may_name_its_folder(folder):
         ("<p>", f"{MORE}<b style='padding: 999px'>wide</b></details><p>", "scrolls", "2"),
         ("<p>", f"{MORE}<input></details><p>", "axe", "label: "),
         ("body {", f"{LIGHT} {{ main {{ width: 500px }} }} body {{", "scrolls", "500 px wide"),
+        (
+            "<p>",
+            f'<div class="bd-article"><pre style="overflow: auto">{"x" * 99}</pre></div><p>',
+            "code",
+            "xxx",
+        ),
     ],
 )
 def test_a_visit_finds_a_fault(folder, browser, old, new, kind, fault):
