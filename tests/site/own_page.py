@@ -84,3 +84,11 @@ def cells(element, table=0):
         table,
     )
     return [[plain(text) for text in row] for row in rows]
+
+
+def check_opening(element, requests, problems):
+    """Check that an explorable came to life from local files, in the room kept for it."""
+    assert element.page.evaluate("layoutShift") == 0 and not problems
+    assert all(request.startswith("file:") for request in requests)
+    form = element.locator("form").bounding_box()["height"]
+    assert form <= element.bounding_box()["height"] <= form + 80

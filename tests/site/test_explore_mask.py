@@ -14,7 +14,7 @@ from stable_softmax.special_values import (
     softmax_masked,
     softmax_masked_late,
 )
-from tests.site.own_page import cells, enter, own_page, press, reset, says
+from tests.site.own_page import cells, check_opening, enter, own_page, press, reset, says
 from tests.site.visit import open_page, run_axe
 
 LOGITS = np.array([[2, 1, 0.1, 0], [1, 3, 2, -1], [0, 1, 2, 3]])
@@ -302,10 +302,7 @@ def test_a_change_is_shown_within_a_frame(mask):
 def test_it_fits_its_page_without_a_jump_and_is_accessible(browser, tmp_path, width, scheme):
     page, requests, problems = open_page(browser, own_page(tmp_path, "mask", scheme), width, scheme)
     element = page.locator("explore-mask")
-    assert page.evaluate("layoutShift") == 0 and not problems
-    assert all(request.startswith("file:") for request in requests)
-    form = element.locator("form").bounding_box()["height"]
-    assert form <= element.bounding_box()["height"] <= form + 80
+    check_opening(element, requests, problems)
     buttons = ["wrong axis", "finite fill in fp16", "nan comes back"]
     for name in buttons:
         press(element, name)

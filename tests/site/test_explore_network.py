@@ -4,7 +4,6 @@ Its page is a small one of its own, so that these tests need no chapter around i
 """
 
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,30 +11,8 @@ from playwright.sync_api import expect
 
 from stable_softmax import FORMATS, cross_entropy_gradient_shifted, cross_entropy_shifted
 from stable_softmax.experiments.training import LOSSES, first_nonfinite
+from tests.site.own_page import BOOK, own_page
 
-BOOK = Path(__file__).parents[2] / "book"
-PAGE = """<!doctype html>
-<html lang="en" data-theme="{scheme}">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>A network</title>
-<link rel="stylesheet" href="{book}/_static/book.css">
-<link rel="stylesheet" href="{book}/explorables/explore.css">
-<style>
-*, ::before, ::after {{ box-sizing: border-box; }}
-html[data-theme="light"] {{ --pst-color-background: #fff; --pst-color-text-base: #222832; }}
-html[data-theme="dark"] {{ --pst-color-background: #14181e; --pst-color-text-base: #ced6dd; }}
-body {{ background: var(--pst-color-background); color: var(--pst-color-text-base);
-    font: 16px/1.65 sans-serif; margin: 1rem auto; max-width: 45rem; padding: 0 1.5rem; }}
-</style>
-<script defer src="{book}/explorables/explore_core.js"></script>
-<script defer src="{book}/explorables/explore_network.js"></script>
-</head>
-<body><main><h1>A network</h1>
-<explore-network><div class="fallback"><p>What stands for it.</p></div></explore-network>
-<p id="below">What is below.</p></main></body>
-</html>
-"""
 BOXES = ["logits", "p", "loss", "gradient"]
 DTYPES = {"fp32": np.float32, "fp16": np.float16}
 N = 90
@@ -66,12 +43,7 @@ def address(tmp_path_factory):
     """The address of the small page in a color scheme: ``address("dark")``."""
     folder = tmp_path_factory.mktemp("network")
 
-    def write(scheme="light"):
-        path = folder / f"{scheme}.html"
-        path.write_text(PAGE.format(scheme=scheme, book=BOOK.as_uri()), encoding="utf-8")
-        return path.as_uri()
-
-    return write
+    return lambda scheme="light": own_page(folder, "network", scheme)
 
 
 @pytest.fixture(scope="module")
@@ -583,7 +555,7 @@ def test_without_scripts_there_is_the_text_that_stands_for_it(browser, address):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address())
-    expect(page.get_by_text("What stands for it.")).to_be_visible()
+    expect(page.get_by_text("What it shows.")).to_be_visible()
     context.close()
 
 
