@@ -154,7 +154,7 @@ def main():
     sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
     refused = import_everything()
     figures = ["notebook.diagram", "notebook.display", "notebook.number_line"]
-    expected = dict.fromkeys(figures, missing("matplotlib", "book"))
+    expected = dict.fromkeys(figures, missing("IPython", "book"))
     assert refused == expected | {"measure.intervals": missing("mpmath", "exact")}, refused
     check_results()
     check_formats()

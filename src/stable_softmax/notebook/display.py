@@ -3,6 +3,9 @@
 A chapter sets no size, no color and no line style: it takes them from here, so that naive
 code is the vermilion dashed line and stable code the blue solid line on every page.
 The colors are those of Okabe and Ito, which stay distinct for color-blind readers.
+
+Matplotlib is imported by the functions that draw: a page in a browser downloads it for the first
+figure, and tables and sources do without it.
 """
 
 import ast
@@ -19,11 +22,8 @@ from ..exact_numbers import count, float_numbers, one_number, positive_number
 from ..extras import needs
 
 with needs("book"):
-    import matplotlib.pyplot as plt
     from IPython import get_ipython
     from IPython.display import Markdown
-    from matplotlib.colors import to_rgb
-    from matplotlib.ticker import Locator
     from matplotlib_inline.backend_inline import set_matplotlib_formats
     from tqdm import tqdm
 
@@ -67,14 +67,25 @@ _ERROR_AXIS = {  # unit: (text at the axis, size below which the axis becomes li
 _SIZES = {"normal": (6.2, 3.5), "wide": (7.4, 3.5)}
 
 
-class _ErrorTicks(Locator):
-    """Zero and at most about eight powers of ten above the floor."""
+def _pyplot():
+    with needs("book"):
+        import matplotlib.pyplot as plt
+    return plt
 
-    def __call__(self):
-        first = math.ceil(math.log10(self.axis.get_transform().linthresh))
-        last = math.floor(math.log10(self.axis.get_view_interval()[1]))
-        step = math.ceil((last - first + 1) / 8)
-        return [0, *(10.0**power for power in range(last, first - (step == 1), -step))]
+
+def _error_ticks():
+    """Return the ticks of an error axis: zero and about eight powers of ten above the floor."""
+    with needs("book"):
+        from matplotlib.ticker import Locator
+
+    class ErrorTicks(Locator):
+        def __call__(self):
+            first = math.ceil(math.log10(self.axis.get_transform().linthresh))
+            last = math.floor(math.log10(self.axis.get_view_interval()[1]))
+            step = math.ceil((last - first + 1) / 8)
+            return [0, *(10.0**power for power in range(last, first - (step == 1), -step))]
+
+    return ErrorTicks()
 
 
 def use_book_style():
@@ -83,7 +94,7 @@ def use_book_style():
     There, a warning is printed as one line, without the path of a temporary file.
     """
     with as_file(files(__package__) / "book.mplstyle") as style:
-        plt.style.use(style)
+        _pyplot().style.use(style)
     if get_ipython() is not None:
         # No date, and the whole figure as drawn: the same cell gives the same bytes.
         set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
@@ -108,7 +119,8 @@ def new_axes(
     """Return new axes, or an array of them, in one of the two sizes: "normal" or "wide"."""
     size = _chosen(_SIZES, width, "width")
     height = size[1] if rows == 1 else 2.6 * rows
-    _, axes = plt.subplots(rows, cols, figsize=(size[0], height), sharex=sharex, sharey=sharey)
+    size = (size[0], height)
+    _, axes = _pyplot().subplots(rows, cols, figsize=size, sharex=sharex, sharey=sharey)
     for ax in np.ravel(axes):
         ax.set_xscale(xscale)
         if not sharex or ax.get_subplotspec().is_last_row():
@@ -164,7 +176,7 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
         ax.set_ylabel(text)
     if ax.get_yscale() != "symlog":
         ax.set_yscale("symlog", linthresh=floor, linscale=0.5)
-        ax.yaxis.set_major_locator(_ErrorTicks())
+        ax.yaxis.set_major_locator(_error_ticks())
         ax.axhline(0, color=COLORS["roundoff"], linewidth=0.8)
     _draw(ax, x, errors, label, role, line)
     bottom = ax.yaxis.get_transform().linthresh
@@ -247,6 +259,8 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
 
 def label_lines(ax):
     """Write the label of each curve at its right end, moved up or down where two would meet."""
+    with needs("book"):
+        from matplotlib.colors import to_rgb
     if layout := ax.figure.get_layout_engine():
         layout.execute(ax.figure)  # it decides where the ends are
     points = 72 / ax.figure.dpi

@@ -9,9 +9,6 @@ from ..extras import needs
 from ..floating_point import format_of_arrays, round_to, ulp
 from .display import COLORS
 
-with needs("book"):
-    from matplotlib.patches import Polygon, Rectangle
-
 _FIELDS = {"sign": "roundoff", "exponent": "extra", "fraction": "other"}  # field: its color
 _MOST = 10_000
 
@@ -122,6 +119,9 @@ class NumberLine:
 
     def zoom_from(self, upper):
         """Show which part of the line above this line enlarges."""
+        with needs("book"):
+            from matplotlib.patches import Polygon
+
         left, right = upper.place(self.low), upper.place(self.high)
         corners = [
             (left, -upper.row),
@@ -182,6 +182,9 @@ def draw_bits(number, fmt, *, ax, row=0, text=""):
     Axes
         A box is 1 wide.
     """
+    with needs("book"):
+        from matplotlib.patches import Rectangle
+
     ax.axis("off")
     x, y = 0.0, -2.6 * row
     ax.text(0, y + 1.35, text, ha="left", va="center", size=9.5)
