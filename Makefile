@@ -2,7 +2,7 @@
 # Everything that is made goes into .venv/, .venv-classroom/ and _build/, and marks into marks/;
 # outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book book-student test site-test classroom-test accuracy serve release notebooks pins clean
+.PHONY: help book book-student runtime test site-test classroom-test accuracy serve release notebooks pins clean
 .PHONY: release-assignment grade hand-marks
 PORT = 8000
 BIN = .venv/bin
@@ -37,6 +37,10 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book is ready: open _build/html/index.html, or run: make serve"
 
+runtime: export PYODIDE_WHEELS ?=
+runtime: .venv/ready ## fetch Python for browsers: then make book gives each cell a Run button
+	$(BIN)/python -m book_tools.runtime
+
 book-student: .venv/ready ## build the same book without the solutions, to give to a class
 	$(BIN)/python -m book_tools.student_edition
 
@@ -48,7 +52,7 @@ test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check
 # One worker for each core, four at most: each may hold PyTorch and MXNet. Files stay together.
 WORKERS = -n logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
+site-test: runtime book .venv/site-ready ## open every page in the installed browser and check what readers get
 	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest
 
 classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken and hostile submission

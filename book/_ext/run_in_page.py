@@ -14,17 +14,21 @@ import importlib.util
 import io
 import json
 import shutil
+import sys
 import zipfile
 from pathlib import Path
 
-from book_tools.runtime import complete
 from docutils import nodes
-from runnable import needed
 from sphinx.util import logging
+
+from book_tools.runtime import FOLDER, LIST, SHOW_BUTTONS, complete
+
+SCRIPTS = Path(__file__).parents[1] / "run_in_page"
+sys.path.append(str(SCRIPTS))  # what the pages run, they also ask
+from cells import lacking  # noqa: E402
 
 logger = logging.getLogger(__name__)
 
-SCRIPTS = Path(__file__).parents[1] / "run_in_page"
 LIBRARIES = [
     "stable_softmax",
     "array_api_compat",
@@ -33,12 +37,12 @@ LIBRARIES = [
     "mdurl",
     "mpmath",
 ]
-PRINTER = "IPython/lib/pretty.py"  # needs nothing else of IPython
+PARTS = {  # of libraries that are too large for a page: file in the zip, library, file in it
+    "IPython/lib/pretty.py": ("IPython", "lib/pretty.py"),
+    "digits.csv.gz": ("sklearn", "datasets/data/digits.csv.gz"),
+}
 NOT_COPIED = {"__pycache__", "tests", "_static"}
 FIRST_LOAD = ["pyodide.asm.wasm.gzip", "python_stdlib.zip", "pyodide-lock.json", "numpy-*.whl"]
-CAN_RUN = """\
-if (location.protocol.startsWith("http") && "WebAssembly" in window)
-  document.documentElement.classList.add("can-run");"""
 BUTTON = '<button type="button" data-run="{}" aria-label="{} cell {}">{}</button>'
 
 
@@ -66,7 +70,7 @@ def look_for_runtime(app, config):
 
 def runtime(app):
     """Return the folder of the runtime."""
-    return Path(app.srcdir) / "_build" / "runtime"
+    return Path(app.srcdir) / FOLDER
 
 
 def add_bars(app, doctree, docname):
@@ -76,7 +80,7 @@ def add_bars(app, doctree, docname):
     cells = [c for c in doctree.findall(nodes.container) if c.get("nb_element") == "cell_code"]
     codes = [next(cell.findall(nodes.literal_block)) for cell in cells]
     tags = [cell["cell_metadata"].get("tags", []) for cell in cells]
-    lacks = needed([code.astext() for code in codes], tags)
+    lacks = lacking([code.astext() for code in codes], tags)
     for number, (code, lack) in enumerate(zip(codes, lacks, strict=True), 1):
         code.parent += run_bar(needs=lack, number=number)
     app.env.metadata[docname]["run-in-page"] = bool(cells)
@@ -85,7 +89,7 @@ def add_bars(app, doctree, docname):
 def add_scripts(app, pagename, templatename, context, doctree):
     """Load the script of the buttons on the pages that have some."""
     if doctree is not None and any(doctree.findall(run_bar)):
-        app.add_js_file(None, body=CAN_RUN, priority=100)
+        app.add_js_file(None, body=SHOW_BUTTONS, priority=100)
         app.add_js_file("buttons.js", defer="defer")
 
 
@@ -98,7 +102,7 @@ def publish(app, exception):
         shutil.rmtree(folder)
     if not app.config.run_in_page:
         return
-    shutil.copytree(runtime(app), folder)
+    shutil.copytree(runtime(app), folder, ignore=shutil.ignore_patterns(LIST))
     for name in ["session.js", "session.css", "worker.js"]:
         shutil.copy(SCRIPTS / name, folder)
     content = book_zip()
@@ -117,7 +121,8 @@ def book_zip():
     -------
     bytes
     """
-    files = {"kernel.py": SCRIPTS / "kernel.py", PRINTER: place("IPython").parent / PRINTER}
+    files = {path.name: path for path in SCRIPTS.glob("*.py")}
+    files |= {name: place(library) / part for name, (library, part) in PARTS.items()}
     for library in LIBRARIES:
         root = place(library)
         for path in root.rglob("*"):

@@ -1,16 +1,14 @@
 """The Python side of a page that runs its cells: it stands where IPython stands in a notebook.
 
-The worker of a page calls `needed`, to learn which cells come before the one that was asked for,
-and `run` for each of them. There are no notebooks, no IPython and no PyTorch in a page: the few
-names of IPython that the book uses are made here, from IPython's own printer and from MyST's own
-Markdown parser, so that an output looks as it does on the page.
+The worker of a page asks `cells.needed` which cells come before the one that a reader wants, and
+calls `run` for each of them. There is no IPython in a page: the few names of it that the book uses
+are made here, from IPython's own printer and from MyST's own Markdown parser, so that an output
+looks as it does on the page.
 """
 
 import ast
 import contextlib
-import dis
 import importlib
-import inspect
 import io
 import json
 import linecache
@@ -18,12 +16,14 @@ import sys
 import traceback
 import types
 import warnings
+from pathlib import Path
 
 from IPython.lib.pretty import pretty
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 LONGEST = 100_000  # characters of an output: what a page can show
+DIGITS = Path(__file__).with_name("digits.csv.gz")
 namespace = {"__name__": "__main__"}
 _outputs = []
 _waiting = []
@@ -56,12 +56,22 @@ class Markdown:
         return self.data
 
 
-def _as_ipython():
-    """Make the modules that the book imports from IPython and its relatives."""
+def _digits(*, return_X_y):
+    """Return the digits of scikit-learn from its own file, which is here without the library."""
+    import numpy as np
+
+    numbers = np.loadtxt(DIGITS, delimiter=",")
+    return numbers[:, :-1], numbers[:, -1].astype(int)
+
+
+def _make_modules():
+    """Make the modules of which the book imports little: of IPython, and of scikit-learn."""
     shell = types.SimpleNamespace(user_ns=namespace)
     made = {
-        "IPython": {"get_ipython": lambda: shell},
+        "IPython": {"get_ipython": lambda: shell, "version_info": (9, 0)},
         "IPython.display": {"Markdown": Markdown, "display": _display},
+        "sklearn": {},
+        "sklearn.datasets": {"load_digits": _digits},
         "matplotlib_inline": {},
         "matplotlib_inline.backend_inline": {"set_matplotlib_formats": lambda *a, **k: None},
     }
@@ -78,9 +88,10 @@ def start():
     """Prepare the modules that the cells import; called once."""
     import numpy as np
 
-    np.set_printoptions(legacy="1.25")  # a number is shown as 0.5, as on the page
+    if np.__version__ >= "2":
+        np.set_printoptions(legacy="1.25")  # a number is shown as 0.5, as on the page
     sys.meta_path.append(_NotYet)
-    _as_ipython()
+    _make_modules()
     warnings.formatwarning = lambda text, category, *_: f"{category.__name__}: {text}\n"
     display = importlib.import_module("stable_softmax.notebook.display")
     sys.modules["IPython"].get_ipython = lambda: None  # Matplotlib would ask the shell for more
@@ -248,81 +259,3 @@ def _told(error, name):
         return {"line": error.lineno, "text": f"{type(error).__name__}: {error.msg}"}
     frames = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == name]
     return {"line": frames[-1] if frames else None, "text": _short(text)}
-
-
-def needed(sources, target, done):
-    """Return which cells to run, in order: those that the target builds on, and itself.
-
-    A cell builds on those before it that bind a name which it uses, or that change what such a name
-    stands for: by an assignment to a part of it, a method, or as an argument whose result is not
-    used. It is enough to know names, since the cells of a page share nothing else.
-
-    Parameters
-    ----------
-    sources : list of (str or None)
-        The cells of the page in order; None for those that cannot run in a page.
-    target : int
-    done : collection of int
-        Cells that have run already.
-
-    Returns
-    -------
-    list of int
-    """
-    cells = [Names(source) for source in sources[: target + 1]]
-    imported = set().union(*(cell.imports for cell in cells))  # what is imported, no cell changes
-    wanted, chosen = set(cells[target].uses), [target]
-    for i in range(target - 1, -1, -1):
-        cell = cells[i]
-        if wanted & (cell.binds | cell.changes - imported):
-            chosen.append(i)
-            wanted = wanted - cell.binds | cell.uses
-    return [i for i in reversed(chosen) if i == target or i not in done]
-
-
-class Names:
-    """The names that a cell uses, binds, imports, and whose objects it may change.
-
-    Empty for a cell that is None or has a wrong syntax: its error is shown when it runs.
-    """
-
-    def __init__(self, source):
-        self.uses, self.binds, self.imports, self.changes = set(), set(), set(), set()
-        try:
-            tree = ast.parse(source or "")
-            self._read(compile(tree, "cell", "exec"))
-        except SyntaxError:
-            return
-        for node in ast.walk(tree):
-            match node:
-                case ast.alias(name=name, asname=other):
-                    self.imports.add(other or name.partition(".")[0])
-                case ast.Attribute(ctx=ast.Store() | ast.Del()):
-                    self._change(node)
-                case ast.Subscript(ctx=ast.Store() | ast.Del()):
-                    self._change(node)
-                case ast.Call(func=ast.Attribute() as method):
-                    self._change(method)
-                case ast.Expr(value=ast.Call(args=arguments)):
-                    for argument in arguments:
-                        self._change(argument)
-
-    def _read(self, code):
-        """Take from compiled code what is global: the compiler knows the scopes.
-
-        What the cell itself has bound before, it does not need from another cell.
-        """
-        for step in dis.get_instructions(code):
-            if step.opname in ("STORE_NAME", "STORE_GLOBAL", "DELETE_NAME"):
-                self.binds.add(step.argval)
-            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL") and step.argval not in self.binds:
-                self.uses.add(step.argval)
-        for part in filter(inspect.iscode, code.co_consts):
-            self._read(part)
-
-    def _change(self, node):
-        """Note the name at the root of ``name.part[0].other``."""
-        while isinstance(node, ast.Attribute | ast.Subscript):
-            node = node.value
-        if isinstance(node, ast.Name) and node.id in self.uses:
-            self.changes.add(node.id)

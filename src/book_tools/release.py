@@ -20,6 +20,7 @@ from playwright.sync_api import Error, sync_playwright
 from pypdf import PdfReader
 
 from .browser import launch
+from .runtime import SHOW_BUTTONS
 from .single_page import join
 
 START_HERE = """\
@@ -166,6 +167,22 @@ def pack(path, files):
             archive.writestr(entry, content if isinstance(content, bytes) else content.read_bytes())
 
 
+def without_buttons(file):
+    """Return a file of the site, or the bytes of a page that no longer shows its Run buttons.
+
+    Parameters
+    ----------
+    file : pathlib.Path
+
+    Returns
+    -------
+    pathlib.Path or bytes
+    """
+    if file.suffix != ".html" or SHOW_BUTTONS not in (page := file.read_text("utf-8")):
+        return file
+    return page.replace(SHOW_BUTTONS, "").encode()
+
+
 def release(root, site, folder):
     """Write the release of a book, and return its path.
 
@@ -199,8 +216,10 @@ def release(root, site, folder):
             f"{top}/{name}.pdf": print_book(html),
         }
         for file in filter(Path.is_file, site.rglob("*")):
-            if file.name != "404.html":  # a page for servers: its links are absolute
-                files[f"{top}/site/{file.relative_to(site).as_posix()}"] = file
+            inside = file.relative_to(site)
+            # The one is a page for servers: its links are absolute. The other runs on servers only.
+            if inside.as_posix() != "404.html" and inside.parts[0] != "run":
+                files[f"{top}/site/{inside.as_posix()}"] = without_buttons(file)
         for file in notebooks:
             files[f"{top}/{file.relative_to(site).as_posix()}"] = file
         print(f"Packing {len(files)} files ...", flush=True)

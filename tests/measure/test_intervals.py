@@ -11,6 +11,7 @@ from stable_softmax import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     exp_exact,
+    log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,
     softmax_exact,
@@ -67,6 +68,12 @@ def test_both_agree_on_rows_that_are_special(row, fmt, monkeypatch):
         same(*of_both(function, row, dtype=fmt, monkeypatch=monkeypatch))
 
 
+@pytest.mark.parametrize("fmt", ["fp64", "fp32"])
+def test_both_agree_on_the_logarithm_of_one_minus_an_exponential(fmt, monkeypatch):
+    x = [-1e-300, -(2.0**-60), -1e-9, -0.3, -math.log(2), -0.999, -1.0, -1.001, -40.0, -700.0]
+    same(*of_both(log1mexp_exact, x, dtype=fmt, monkeypatch=monkeypatch))
+
+
 def test_both_find_the_same_rest_of_a_rounding(monkeypatch):
     x = np.random.default_rng(0).normal(size=(20, 10)).astype(np.float32)
     one, other = of_both(exact_parts, x, np.arange(20) % 10, monkeypatch=monkeypatch)
@@ -89,6 +96,18 @@ def test_log1p_and_exp_hold_the_number_that_twice_the_bits_give(x):
             for wide, narrow in zip(coarse, fine, strict=True):
                 assert not wide.lower() > narrow.lower() and not narrow.upper() > wide.upper()
         assert all(w <= 2.0 ** (4 - bits) for w in width), "and is narrow"
+
+
+@pytest.mark.parametrize("x", [0.3, 2.0**-60, 2.0**-500])
+def test_the_functions_near_zero_hold_their_numbers_on_both_sides(x):
+    for argument in (x, -x):
+        for name in ("log1p", "expm1"):
+            with intervals.ctx.workprec(60):
+                wide = getattr(intervals.arb(argument), name)()
+                assert float((wide / argument).rad()) <= 2.0**-56, "and is narrow"
+            with intervals.ctx.workprec(2000):
+                narrow = getattr(intervals.arb(argument), name)()
+                assert not wide.lower() > narrow.lower() and not narrow.upper() > wide.upper()
 
 
 def test_an_interval_is_compared_only_where_it_is_certain():

@@ -89,6 +89,9 @@ class arb:
     def __pow__(self, exponent):
         return _between(libmp.mpi_pow_int(self.ends, exponent, ctx.prec))
 
+    def __neg__(self):
+        return arb(0) - self
+
     __radd__, __rmul__ = __add__, __mul__
 
     def __eq__(self, other):
@@ -104,14 +107,26 @@ class arb:
         """Return the exponential."""
         return self._increasing(libmp.mpf_exp) if self != 0 else arb(1)
 
+    def expm1(self):
+        """Return exp(x) - 1, with as many digits for a small x as for a large one."""
+        lost = max((-exponent - bits for _, _, exponent, bits in self.ends if bits), default=0)
+        with ctx.workprec(ctx.prec + max(0, lost) + 2):
+            difference = self.exp() - 1
+        return difference + 0  # rounded to the precision
+
+    def log(self):
+        """Return the logarithm of x > 0."""
+        return self._increasing(libmp.mpf_log)
+
     def log1p(self):
-        """Return log(1 + x) for x >= 0, with as many digits for a small x as for a large one."""
+        """Return log(1 + x) for x > -1/2, with as many digits for a small x as for a large one."""
         low, high = self.ends
-        if libmp.mpf_lt(high, libmp.mpf_shift(libmp.fone, -ctx.prec)):
+        tiny = libmp.mpf_shift(libmp.fone, -ctx.prec)
+        if all(libmp.mpf_lt(libmp.mpf_abs(end), tiny) for end in self.ends):
             square = libmp.mpf_mul(low, low, ctx.prec, "c")
             return _between((libmp.mpf_sub(low, square, ctx.prec, "f"), high))
         with ctx.workprec(2 * ctx.prec):  # 1 + x has lost at most half of them
-            return (1 + self)._increasing(libmp.mpf_log)
+            return (1 + self).log()
 
     def _increasing(self, function):
         """Apply an increasing function of one number."""

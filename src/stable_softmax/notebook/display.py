@@ -25,7 +25,6 @@ with needs("book"):
     from IPython import get_ipython
     from IPython.display import Markdown
     from matplotlib_inline.backend_inline import set_matplotlib_formats
-    from tqdm import tqdm
 
 COLORS = {
     "naive": "#d55e00",
@@ -337,7 +336,7 @@ def show_progress(items, label):
     """Yield items under a progress bar.
 
     The bar is live in a notebook. It shows no times, so a built page, which keeps its last state
-    only, is the same after every build.
+    only, is the same after every build. Without tqdm there is no bar.
 
     Parameters
     ----------
@@ -346,6 +345,10 @@ def show_progress(items, label):
     label : str
         What the items are: ``"training runs"``.
     """
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:  # as in a page that runs its cells
+        return items
     form = "{bar:30} {n_fmt} of {total_fmt} {desc}"
     return tqdm(items, desc=label, bar_format=form, file=sys.stdout)
 

@@ -1,0 +1,55 @@
+"""A program that runs the cells of pages as a browser does, without what is absent there.
+
+``python -m tests.in_a_page book/overflow ...`` prints as JSON, for each cell of each page, what the
+page says that it lacks, and the error with which it ends. ``test_in_a_page.py`` runs it.
+"""
+
+import importlib.util
+import json
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+import jupytext
+
+from tests.pages import ROOT
+
+sys.path.append(str(ROOT / "book/run_in_page"))
+import cells
+import kernel
+
+MISSING = {*cells.ABSENT, "flint", "tqdm", "jax", "dask", "array_api_strict"}
+MISSING -= {"subprocess"}
+
+
+class Hiding(PathFinder):
+    """Find modules as Python does, but for those that a browser lacks."""
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        """Return the specification of a module, None if it is hidden."""
+        if name.partition(".")[0] in MISSING:
+            return None
+        return super().find_spec(name, path, target)
+
+
+def run(page):
+    """Return for each cell of a page what it lacks and how it ended."""
+    kernel.namespace.clear()
+    kernel.namespace["__name__"] = "__main__"
+    found = [c for c in jupytext.read(ROOT / f"{page}.md").cells if c.cell_type == "code"]
+    lacks = cells.lacking([c.source for c in found], [c.metadata.get("tags", []) for c in found])
+    ended = [json.loads(kernel.run(c.source, f"cell {i}"))["error"] for i, c in enumerate(found)]
+    return [
+        {"lacks": lack, "error": error and f"line {error['line']}: {error['text']}"}
+        for lack, error in zip(lacks, ended, strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    library = Path(importlib.util.find_spec("sklearn").origin).parent
+    kernel.DIGITS = library / "datasets/data/digits.csv.gz"
+    sys.meta_path[:] = [f for f in sys.meta_path if f is not PathFinder] + [Hiding]
+    kernel.start()
+    kernel.matplotlib_is_loaded()
+    print(json.dumps({page: run(page) for page in sys.argv[1:]}))
