@@ -25,7 +25,7 @@ from book_tools.runtime import FOLDER, LIST, SHOW_BUTTONS, complete
 
 SCRIPTS = Path(__file__).parents[1] / "run_in_page"
 sys.path.append(str(SCRIPTS))  # what the pages run, they also ask
-from cells import lacking  # noqa: E402
+from runnable import lacking  # noqa: E402
 
 logger = logging.getLogger(__name__)
 

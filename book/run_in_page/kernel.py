@@ -1,6 +1,6 @@
 """The Python side of a page that runs its cells: it stands where IPython stands in a notebook.
 
-The worker of a page asks `cells.needed` which cells come before the one that a reader wants, and
+The worker of a page asks `runnable.needed` which cells come before the one that a reader wants, and
 calls `run` for each of them. There is no IPython in a page: the few names of it that the book uses
 are made here, from IPython's own printer and from MyST's own Markdown parser, so that an output
 looks as it does on the page.
@@ -18,6 +18,7 @@ import types
 import warnings
 from pathlib import Path
 
+import flags
 from IPython.lib.pretty import pretty
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
@@ -88,6 +89,9 @@ def start():
     """Prepare the modules that the cells import; called once."""
     import numpy as np
 
+    if not flags.are_there():
+        flags.install()
+        namespace["__flags__"] = flags
     if np.__version__ >= "2":
         np.set_printoptions(legacy="1.25")  # a number is shown as 0.5, as on the page
     sys.meta_path.append(_NotYet)
@@ -116,9 +120,10 @@ class _Page(io.TextIOBase):
         return True
 
     def write(self, text):
-        last = _outputs[-1] if _outputs else {}
-        if last.get("kind") != self.name:
-            _outputs.append(last := {"kind": self.name, "text": ""})
+        streams = [output for output in _outputs if output["kind"] == self.name]
+        if not streams:
+            _outputs.append({"kind": self.name, "text": ""})
+        last = (streams or _outputs)[-1]  # one box for each stream, as on the page
         last["text"] = _short(last["text"] + text)
         return len(text)
 
@@ -232,6 +237,8 @@ def run(source, name):
 
 def _execute(source, name):
     tree = ast.parse(source, name)
+    if "__flags__" in namespace:
+        tree = flags.watched(tree)
     last = tree.body[-1] if tree.body else None
     shown = isinstance(last, ast.Expr) and not _ends_in_semicolon(source, last)
     value = tree.body.pop().value if shown else None

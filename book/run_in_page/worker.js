@@ -63,7 +63,7 @@ async function start() {
   const kernel = python.pyimport("kernel");
   kernel.start();
   total = 0;
-  return { python, kernel, cells: python.pyimport("cells") };
+  return { python, kernel, runnable: python.pyimport("runnable") };
 }
 
 async function loadMatplotlib({ python, kernel }) {
@@ -78,8 +78,8 @@ let session;
 
 async function run({ target, sources, figures, done }) {
   session ??= await start();
-  const { python, kernel, cells } = session;
-  const order = cells.needed(python.toPy(sources), target, python.toPy(done)).toJs();
+  const { python, kernel, runnable } = session;
+  const order = runnable.needed(python.toPy(sources), target, python.toPy(done)).toJs();
   for (const [position, cell] of order.entries()) {
     postMessage({ running: cell, position, of: order.length });
     if (figures[cell]) await loadMatplotlib(session);

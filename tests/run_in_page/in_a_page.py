@@ -1,7 +1,7 @@
 """A program that runs the cells of pages as a browser does, without what is absent there.
 
-``python -m tests.in_a_page book/overflow ...`` prints as JSON, for each cell of each page, what the
-page says that it lacks, and the error with which it ends. ``test_in_a_page.py`` runs it.
+``python -m tests.run_in_page.in_a_page book/overflow ...`` prints as JSON, for each cell of each
+page, what it lacks, whether a tag says so, and its error. ``test_runnable.py`` runs this.
 """
 
 import importlib.util
@@ -15,10 +15,10 @@ import jupytext
 from tests.pages import ROOT
 
 sys.path.append(str(ROOT / "book/run_in_page"))
-import cells
 import kernel
+import runnable
 
-MISSING = {*cells.ABSENT, "flint", "tqdm", "jax", "dask", "array_api_strict"}
+MISSING = {*runnable.ABSENT, "flint", "tqdm", "jax", "dask", "array_api_strict"}
 MISSING -= {"subprocess"}
 
 
@@ -38,11 +38,16 @@ def run(page):
     kernel.namespace.clear()
     kernel.namespace["__name__"] = "__main__"
     found = [c for c in jupytext.read(ROOT / f"{page}.md").cells if c.cell_type == "code"]
-    lacks = cells.lacking([c.source for c in found], [c.metadata.get("tags", []) for c in found])
+    tags = [cell.metadata.get("tags", []) for cell in found]
+    lacks = runnable.lacking([cell.source for cell in found], tags)
     ended = [json.loads(kernel.run(c.source, f"cell {i}"))["error"] for i, c in enumerate(found)]
     return [
-        {"lacks": lack, "error": error and f"line {error['line']}: {error['text']}"}
-        for lack, error in zip(lacks, ended, strict=True)
+        {
+            "lacks": lack,
+            "tagged": any(tag.startswith("needs-") for tag in labels),
+            "error": error and f"line {error['line']}: {error['text']}",
+        }
+        for lack, labels, error in zip(lacks, tags, ended, strict=True)
     ]
 
 
