@@ -162,7 +162,7 @@ def _show_figures():
 
 
 def _markdown():
-    parser = MarkdownIt("commonmark").enable("table").use(dollarmath_plugin)
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table").use(dollarmath_plugin)
     renderer = parser.renderer
     math = '<span class="math notranslate nohighlight">\\({}\\)</span>'
     display = '<div class="math notranslate nohighlight">\\[{}\\]</div>'

@@ -146,9 +146,7 @@ def test_a_warning_is_told_at_the_line_of_the_cell():
         warnings.simplefilter("always")
         code = compile(flags.watched(ast.parse(source)), "cell", "exec")
         with pytest.MonkeyPatch.context() as patch, np.errstate(all="ignore"):
-            patch.setattr(
-                np, "geterr", lambda: dict.fromkeys(["over", "divide", "invalid"], "warn")
-            )
+            patch.setattr(np, "geterr", lambda: MODES)
             exec(code, {"np": np, "__flags__": flags})
     assert [(w.filename, w.lineno) for w in caught] == [("cell", 2)]
 
