@@ -163,6 +163,9 @@ class Watched:
     def __getattr__(self, name):
         return getattr(self.function, name)
 
+    def __deepcopy__(self, memo):
+        return self  # as of any function
+
     def __repr__(self):
         return repr(self.function)
 

@@ -13,6 +13,7 @@ ABSENT = {  # modules that do not run in a page, and what readers call them
     "scipy": "SciPy",
     "ml_dtypes": "bfloat16 arrays (ml_dtypes)",
     "subprocess": "a second process",
+    "libraries": "the libraries that it compares",  # only as a tag
 }
 
 

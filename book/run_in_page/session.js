@@ -148,12 +148,20 @@ class Cell {
       const where = error.line ? `Line ${error.line}: ` : "";
       this.result.append(listing("error", where + error.text));
     }
+    if (this.text === this.printed && !error && this.differs())
+      this.result.append(make("p", { className: "run-note", textContent: OTHER_DIGITS }));
     this.element.classList.add("ran");
     this.element.append(this.result);
     this.show("reset", true);
     const formulas = this.result.querySelectorAll(".math");
     if (formulas.length) window.MathJax?.typesetPromise?.([...formulas]);
     if (this.isExercise) this.judge(outputs);
+  }
+
+  /* Whether the result of the printed text is another than the printed result. */
+  differs() {
+    const printed = this.element.querySelector(".cell_output:not(.run-output)");
+    return said(printed).join() !== said(this.result).join();
   }
 
   element_of({ kind, text, html, svg }) {
@@ -187,6 +195,15 @@ class Cell {
     keep();
     score();
   }
+}
+
+const OTHER_DIGITS =
+  "Not the printed digits: the exp and log of this browser round differently from those of the machine on which the book was made.";
+
+/* What a result says, apart from figures and formulas. */
+function said(box) {
+  const parts = [...(box?.querySelectorAll("pre, td") ?? [])];
+  return parts.filter((part) => !part.querySelector(".math")).map((part) => part.textContent.trim()).sort();
 }
 
 const KINDS = { stdout: "stream", stderr: "stderr", result: "text_plain" };

@@ -117,6 +117,13 @@ def test_an_interval_is_compared_only_where_it_is_certain():
         assert intervals.arb(0).exp() == 1 and math.isclose(float(third), 1 / 3, rel_tol=2**-52)
 
 
+def test_an_interval_is_shown_by_its_ends():
+    with intervals.ctx.workprec(53):
+        shown = repr(intervals.arb(intervals.fmpq(1, 3)))
+    low, high = shown.strip("[]").split(", ")
+    assert low.startswith("0.33333333") and Fraction(low) < Fraction(1, 3) < Fraction(high)
+
+
 def test_the_precision_is_that_of_before_after_an_error():
     with pytest.raises(ZeroDivisionError), intervals.ctx.workprec(200):
         raise ZeroDivisionError

@@ -19,7 +19,7 @@ import kernel
 import runnable
 
 MISSING = {*runnable.ABSENT, "flint", "tqdm", "jax", "dask", "array_api_strict"}
-MISSING -= {"subprocess"}
+MISSING -= {"subprocess", "libraries"}
 
 
 class Hiding(PathFinder):
@@ -44,7 +44,7 @@ def run(page):
     return [
         {
             "lacks": lack,
-            "tagged": any(tag.startswith("needs-") for tag in labels),
+            "tags": [tag for tag in labels if tag.startswith("needs-")],
             "error": error and f"line {error['line']}: {error['text']}",
         }
         for lack, labels, error in zip(lacks, tags, ended, strict=True)

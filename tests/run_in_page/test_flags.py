@@ -1,6 +1,7 @@
 """The warnings that a page makes itself are those that NumPy gives where a processor has flags."""
 
 import ast
+import copy
 import inspect
 import itertools
 import sys
@@ -154,6 +155,7 @@ def test_a_warning_is_told_at_the_line_of_the_cell():
 def test_the_rest_of_a_watched_function_is_as_it_was():
     exp = flags.Watched(np.exp, "exp")
     assert exp.nin == 1 and exp.__name__ == "exp" and repr(exp) == repr(np.exp)
+    assert copy.deepcopy([exp])[0] is exp
     add = flags.Watched(np.add, "add")
     assert add.reduce([1, 2, 3]) == 6
 

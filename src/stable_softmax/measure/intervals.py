@@ -160,6 +160,10 @@ class arb:
         sign, mantissa, exponent, _ = self.ends[0]
         return (-int(mantissa) if sign else int(mantissa)), exponent
 
+    def __repr__(self):
+        low, high = (libmp.to_str(end, 17) for end in self.ends)
+        return f"[{low}, {high}]"
+
     def __float__(self):
         if not self.is_finite():
             return math.nan
