@@ -107,6 +107,13 @@ def test_a_scalar_is_its_own_log_sum_exp(logsumexp):
     assert logsumexp(3.0) == pytest.approx(3.0, abs=2**-51)
 
 
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("logsumexp", ALL)
+def test_a_scalar_keeps_its_format(logsumexp, fmt):
+    # NumPy 1 promotes an array without axes where a Python number is added to it
+    assert logsumexp(np.array(3.0).astype(fmt.dtype)).dtype == fmt.dtype
+
+
 TABLE = [  # row, log-sum-exp: the same for all forms
     ([0.0, -INF], 0),
     ([INF, 0.0], INF),

@@ -25,6 +25,7 @@ from .floating_point import BF16, E4M3, E5M2
 _NUMPY = array_namespace(np.zeros(0))
 _NUMPY_TYPES = np.ndarray, np.generic  # torch.compile does not understand np.ndarray | np.generic
 _FIRST_ADDED = 256  # the number of the first dtype that is not NumPy's own
+_KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "real"}  # of NumPy's own
 _ML_DTYPES = {f.dtype_name for f in (BF16, E5M2, E4M3)}
 
 
@@ -63,7 +64,7 @@ def as_logits(x, axis=-1):
     """
     x = as_real(x, "x")
     axis = _as_axes(axis, x.ndim)
-    if any(x.shape[a] == 0 for a in axis):
+    if 0 in [x.shape[a] for a in axis]:
         raise ValueError(
             f"x has no class along axis {axis}: its shape is {tuple(x.shape)}; give at least one"
         )
@@ -557,7 +558,7 @@ def _beside(values, x):
     """Bring an array into the library and onto the device of `x`."""
     xp = namespace(x)
     if namespace(values) is xp:
-        apart = is_torch_array(x) and values.device != x.device
+        apart = xp is not _NUMPY and is_torch_array(x) and values.device != x.device
         return to_device(values, x.device) if apart else values
     # a copy, because PyTorch takes neither negative strides nor what it must not write to
     values = np.array(as_numpy(values, wide=_kind(values) == "real"), order="C")
@@ -598,15 +599,15 @@ def _numpy_kind(dtype):
         if dtype.name.startswith("float"):
             return "foreign"
         kind = "i" if re.fullmatch(r"u?int\d", dtype.name) else "other"
-    return {"b": "boolean", "i": "integer", "u": "integer", "f": "real"}.get(kind, "other")
+    return _KINDS.get(kind, "other")
 
 
 def _as_axes(axis, ndim):
     if axis is None:
         return tuple(range(ndim))
-    if type(axis) is int and -ndim <= axis < ndim:
-        return (axis % ndim,)  # nearly every call
     given = axis if isinstance(axis, tuple) else (axis,)
+    if len(given) == 1 and type(given[0]) is int and -ndim <= given[0] < ndim:
+        return (given[0] % ndim,)  # nearly every call
     axes = tuple(map(as_int, given))
     if None in axes:
         raise TypeError(f"axis must be an int, a tuple of ints or None, not {axis!r}")

@@ -63,13 +63,13 @@ def logsumexp_log1p(x, axis=-1, keepdims=False):
     """
     x, axis, xp = as_logits(x, axis)
     m = xp.max(x, axis=axis, keepdims=True)
-    shift = _finite(m, xp)
-    at_max, none = x == shift, xp.zeros_like(x)
-    e = xp.exp(x - shift)
+    zero, one = xp.zeros_like(m), xp.ones_like(m)
+    shift = xp.where(xp.isfinite(m), m, zero)
+    at_max, e = x == shift, xp.exp(x - shift)
     # Not a count, which would have no derivative: a sum of ones.
-    k = xp.sum(xp.where(at_max, e, none), axis=axis, keepdims=True)
-    k = xp.where(k > 1, k, xp.ones_like(k))
-    rest = xp.sum(xp.where(at_max, none, e), axis=axis, keepdims=True)
+    k = xp.sum(xp.where(at_max, e, zero), axis=axis, keepdims=True)
+    k = xp.where(k > one, k, one)
+    rest = xp.sum(xp.where(at_max, zero, e), axis=axis, keepdims=True)
     return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
 
 

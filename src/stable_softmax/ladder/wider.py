@@ -5,9 +5,9 @@ is not 0, so the rounding of the shift is below 2**-43: a millionth of an ulp of
 
 NumPy arrays and tensors are worked on in blocks of rows, so that a call needs at most four times
 the memory of its logits, plus that of a row, or of a million logits of a tensor, in float64. Under
-PyTorch's autograd, the backward pass keeps nine bytes per logit: exp(x - m) in float64, and where
-the maximum is. That is 2.25 times the memory of the logits in float32, and 4.5 times in bfloat16
-and float16.
+PyTorch's autograd, the backward pass keeps exp(x - m) in float64, eight bytes per logit, and a few
+numbers per row. That is twice the memory of the logits in float32, and four times in bfloat16 and
+float16.
 """
 
 import math
@@ -19,7 +19,7 @@ from array_api_compat import (
     is_torch_namespace,
 )
 
-from ..arrays import as_float64_array, as_logits, as_samples, drop_axes, one_hot
+from ..arrays import as_float64_array, as_logits, as_samples, drop_axes, take_label
 from ..floating_point import FP64, format_of
 from .pair_arithmetic import round_to_odd
 from .twosum import (
@@ -96,7 +96,8 @@ def cross_entropy_wider(x, labels, axis=-1):
     xp = array_namespace(x)
     if x.dtype == xp.float64:
         return cross_entropy_twosum(x, labels, axis)
-    return xp.reshape(_by_blocks(_cross_entropy_rows, x, (axis,), labels), labels.shape)
+    x_label = take_label(x, labels, axis)
+    return xp.reshape(_by_blocks(_cross_entropy_rows, x, (axis,), labels, x_label), labels.shape)
 
 
 def cross_entropy_gradient_wider(x, labels, axis=-1):
@@ -115,74 +116,79 @@ def cross_entropy_gradient_wider(x, labels, axis=-1):
 
 
 def _softmax_rows(x, xp):
-    z, _ = _shift(x, xp)
+    z, _, _ = _shift(x, xp)
     e = xp.exp(z)
     return _round_once(e / xp.sum(e, axis=-1, keepdims=True), x.dtype)
 
 
 def _log_softmax_rows(x, xp):
-    z, at_max = _shift(x, xp)
-    top, log_sum = _log_sum(z, at_max, xp)
-    return _round_once(_away_from_0(z, top, xp) - log_sum, x.dtype)
+    z, m, top = _shift(x, xp)
+    log_sum = xp.log1p(_others(xp.exp(z), top, xp))
+    return _round_once(_away_from_0(z) - _or_nan(log_sum, m, xp), x.dtype)
 
 
-def _cross_entropy_rows(x, labels, xp):
-    top, log_sum = _log_sum(*_shift(x, xp), xp)
-    index = xp.expand_dims(labels, axis=-1)
-    m = as_float64_array(_max(x, xp), xp)
-    z = as_float64_array(xp.take_along_axis(x, index, axis=-1), xp) - m
-    top = xp.take_along_axis(top, index, axis=-1)
-    return _round_once(log_sum - _away_from_0(z, top, xp), x.dtype)
+def _cross_entropy_rows(x, labels, x_label, xp):
+    z, m, top = _shift(x, xp)
+    log_sum = xp.log1p(_others(xp.exp(z), top, xp))
+    z = as_float64_array(x_label, xp)[..., None] - m
+    z = xp.where(labels[..., None] == top, xp.zeros_like(z), z)
+    return _round_once(_or_nan(log_sum, m, xp) - _away_from_0(z), x.dtype)
 
 
 def _logsumexp_rows(x, xp):
-    m = as_float64_array(_max(x, xp), xp)
-    shift = xp.where(xp.isfinite(m), m, xp.full_like(m, FP64.largest))  # inf - inf would be nan
-    z = as_float64_array(x, xp) - shift
-    _, log_sum = _log_sum(z, z == 0, xp)
-    return _round_once(m + log_sum, x.dtype)
+    z, m, top = _shift(x, xp)
+    return _round_once(m + xp.log1p(_others(xp.exp(z), top, xp)), x.dtype)
 
 
 def _gradient_rows(x, labels, xp):
-    z, at_max = _shift(x, xp)
-    e, total, top, rest = _sums(z, at_max, xp)
-    p, others = e / total, rest / total
-    at_label = one_hot(labels, z) == 1
-    p = xp.where(at_label, xp.where(top, 0 - others, p - 1), p)
-    return _round_once(p, x.dtype)
-
-
-def _max(x, xp):
-    return xp.max(x, axis=-1, keepdims=True)
+    z, _, top = _shift(x, xp)
+    e = xp.exp(z)
+    total = xp.sum(e, axis=-1, keepdims=True)
+    p_label = take_label(e, labels)[..., None] / total
+    labels = labels[..., None]
+    at_label = xp.where(labels == top, 0 - _others(e, top, xp) / total, p_label - 1)
+    return _round_once(_put(at_label, labels, e / total, xp), x.dtype)
 
 
 def _shift(x, xp):
-    """Return x - m in float64, and where it is 0 because x is the maximum."""
-    m = _max(x, xp)
-    return as_float64_array(x, xp) - as_float64_array(m, xp), x == m
+    """Return z = x - m in float64, and of each row its maximum m and the place of that.
+
+    There z is 0 and no variable, so that autograd does not add up 1 and p - 1; and nan where m is
+    not finite. Such an m is not subtracted, because inf - inf is nan with a warning.
+    """
+    x = as_float64_array(x, xp)
+    if is_torch_namespace(xp):
+        m, top = x.max(-1, keepdim=True)  # what amax keeps for its derivative is all of x
+    else:
+        top = xp.argmax(x, axis=-1)
+        m, top = take_label(x, top)[..., None], top[..., None]
+    shift = xp.where(xp.isfinite(m), m, xp.full_like(m, FP64.largest))
+    return _put(_or_nan(xp.zeros_like(m), m, xp), top, x - shift, xp), m, top
 
 
-def _sums(z, at_max, xp):
-    """Return exp(z), its sum, the place of a maximum above 2/3 of it, and the sum without that."""
-    e = xp.exp(z)
-    total = xp.sum(e, axis=-1, keepdims=True)
-    top = at_max & (total < 1.5)
-    return e, total, top, xp.sum(xp.where(top, xp.zeros_like(total), e), axis=-1, keepdims=True)
+def _others(e, top, xp):
+    """Return the sum of each row of e without the term of the maximum, which is 1."""
+    return xp.sum(_put(0.0, top, e, xp), axis=-1, keepdims=True)
 
 
-def _log_sum(z, at_max, xp):
-    """Return the place of a maximum above 2/3 of the sum of exp(z), and the sum's logarithm."""
-    _, total, top, rest = _sums(z, at_max, xp)
-    return top, xp.log1p(xp.where(total < 1.5, rest, rest - 1))
+def _put(value, place, z, xp):
+    """Return z with another number at one place of each row."""
+    if is_torch_namespace(xp):
+        return z.scatter(-1, place, value)  # autograd keeps the places, and of where a whole mask
+    return xp.where(xp.arange(z.shape[-1]) == place, value, z)
 
 
-def _away_from_0(z, top, xp):
+def _or_nan(s, m, xp):
+    """Return a number for each row, and nan where its maximum is not finite."""
+    return xp.where(xp.isfinite(m), s, xp.full_like(s, math.nan))
+
+
+def _away_from_0(z):
     """Return z, but for next to nothing, so that it is not the middle of two shorter numbers.
 
     log p is below z, be it by a term that has underflowed, and is not to be rounded up as a tie.
-    At a top, z is 0 and no variable: so autograd does not add up 1 and p - 1 there.
     """
-    return xp.where(top, xp.zeros_like(z[..., :1]), z) * (1 + 2.0**-52)
+    return z * (1 + 2.0**-52)
 
 
 def _per_class(rows_function, x, axis, *labels):
