@@ -2,7 +2,7 @@
 # Everything that is made goes into .venv/, .venv-classroom/ and _build/, and marks into marks/;
 # outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book book-student test site-test classroom-test accuracy serve release notebooks pins clean
+.PHONY: help book book-student runtime test site-test classroom-test accuracy serve release notebooks pins clean
 .PHONY: release-assignment grade hand-marks
 PORT = 8000
 BIN = .venv/bin
@@ -39,6 +39,9 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 
 book-student: .venv/ready ## build the same book without the solutions, to give to a class
 	$(BIN)/python -m book_tools.student_edition
+
+runtime: .venv/ready ## get what lets readers run cells in the page, for make book; wheels from a folder: PYODIDE_WHEELS=folder
+	@$(BIN)/python -m book_tools.runtime
 
 test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check
