@@ -19,6 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Error, sync_playwright
 from pypdf import PdfReader
 
+from . import runtime
 from .browser import launch
 from .single_page import join
 
@@ -199,8 +200,10 @@ def release(root, site, folder):
             f"{top}/{name}.pdf": print_book(html),
         }
         for file in filter(Path.is_file, site.rglob("*")):
-            if file.name != "404.html":  # a page for servers: its links are absolute
-                files[f"{top}/site/{file.relative_to(site).as_posix()}"] = file
+            place = file.relative_to(site)
+            # Both are for servers: 404.html has absolute links, and from a disk no cell can be run.
+            if place.parts[0] not in {"404.html", runtime.IN_SITE}:
+                files[f"{top}/site/{place.as_posix()}"] = file
         for file in notebooks:
             files[f"{top}/{file.relative_to(site).as_posix()}"] = file
         print(f"Packing {len(files)} files ...", flush=True)
