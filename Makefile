@@ -7,6 +7,9 @@
 PORT = 8000
 BIN = .venv/bin
 
+# The order of what a target needs counts, with "make -j" as well: site-test needs runtime, then book.
+.NOTPARALLEL:
+
 # Settings and caches of Jupyter, IPython and Matplotlib stay here, and those of the user stay out.
 export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/var/jupyter
 export JUPYTER_DATA_DIR = $(CURDIR)/.venv/var/jupyter
@@ -51,7 +54,7 @@ test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check
 # One worker for each core, four at most: each may hold PyTorch and MXNet. Files stay together.
 WORKERS = -n logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
-site-test: book .venv/site-ready ## open every page in the installed browser and check what readers get
+site-test: runtime book .venv/site-ready ## open every page in the installed browser and check what readers get
 	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest
 
 classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken and hostile submission
