@@ -7,6 +7,9 @@
 PORT = 8000
 BIN = .venv/bin
 
+# The order of what a target needs counts, with "make -j" as well: site-test needs runtime, then book.
+.NOTPARALLEL:
+
 # Settings and caches of Jupyter, IPython and Matplotlib stay here, and those of the user stay out.
 export JUPYTER_CONFIG_DIR = $(CURDIR)/.venv/var/jupyter
 export JUPYTER_DATA_DIR = $(CURDIR)/.venv/var/jupyter
@@ -37,12 +40,11 @@ book: .venv/ready ## execute the chapters and build the site, warnings are error
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book is ready: open _build/html/index.html, or run: make serve"
 
-runtime: export PYODIDE_WHEELS ?=
-runtime: .venv/ready ## fetch Python for browsers: then make book gives each cell a Run button
-	$(BIN)/python -m book_tools.runtime
-
 book-student: .venv/ready ## build the same book without the solutions, to give to a class
 	$(BIN)/python -m book_tools.student_edition
+
+runtime: .venv/ready ## get Python for browsers: then make book gives cells a Run button; PYODIDE_WHEELS=folder
+	@$(BIN)/python -m book_tools.runtime
 
 test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check the style of the code and run every test
 	$(BIN)/ruff check && $(BIN)/ruff format --check

@@ -21,7 +21,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.util import logging
 
-from book_tools.runtime import FOLDER, LIST, SHOW_BUTTONS, complete
+from book_tools.runtime import CONTENTS, FOLDER, IN_SITE, SHOW_BUTTONS, complete
 
 SCRIPTS = Path(__file__).parents[1] / "run_in_page"
 sys.path.append(str(SCRIPTS))  # what the pages run, they also ask
@@ -97,12 +97,12 @@ def publish(app, exception):
     """Put into the site what the buttons load."""
     if exception or app.builder.name != "html":
         return
-    folder = Path(app.outdir) / "run"
+    folder = Path(app.outdir) / IN_SITE
     if folder.exists():
         shutil.rmtree(folder)
     if not app.config.run_in_page:
         return
-    shutil.copytree(runtime(app), folder, ignore=shutil.ignore_patterns(LIST))
+    shutil.copytree(runtime(app), folder, ignore=shutil.ignore_patterns(CONTENTS))
     for name in ["session.js", "session.css", "worker.js"]:
         shutil.copy(SCRIPTS / name, folder)
     content = book_zip()

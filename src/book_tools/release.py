@@ -20,7 +20,7 @@ from playwright.sync_api import Error, sync_playwright
 from pypdf import PdfReader
 
 from .browser import launch
-from .runtime import SHOW_BUTTONS
+from .runtime import IN_SITE, SHOW_BUTTONS
 from .single_page import join
 
 START_HERE = """\
@@ -218,7 +218,7 @@ def release(root, site, folder):
         for file in filter(Path.is_file, site.rglob("*")):
             inside = file.relative_to(site)
             # The one is a page for servers: its links are absolute. The other runs on servers only.
-            if inside.as_posix() != "404.html" and inside.parts[0] != "run":
+            if inside.as_posix() != "404.html" and inside.parts[0] != IN_SITE:
                 files[f"{top}/site/{inside.as_posix()}"] = without_buttons(file)
         for file in notebooks:
             files[f"{top}/{file.relative_to(site).as_posix()}"] = file

@@ -12,7 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
 
-from book_tools import release, single_page
+from book_tools import release, runtime, single_page
 from book_tools.browser import launch
 from tests.building import build
 from tests.pages import ROOT
@@ -202,6 +202,9 @@ def released(book, monkeypatch):
     """The names in the release of the tiny book, with a PDF that is not printed."""
     (book / "_build/html/notebooks").mkdir(exist_ok=True)
     (book / "_build/html/notebooks/one.ipynb").write_text("{}")
+    (book / "_build/html" / runtime.IN_SITE / "more").mkdir(exist_ok=True, parents=True)
+    (book / "_build/html" / runtime.IN_SITE / "more" / "numpy.whl").write_text("big")
+    (book / "_build/html/book" / runtime.IN_SITE).write_text("not the runtime")
     monkeypatch.setattr(release, "print_book", lambda html: html.read_bytes()[:9])
     path = release.release(book, book / "_build/html", book / "_build/release")
     yield path
@@ -220,6 +223,22 @@ def test_the_zip_is_one_folder_with_all_parts_and_says_where_to_start(book, rele
     site = [p.relative_to(book / "_build/html") for p in (book / "_build/html").rglob("*.html")]
     pages = {f"tiny-1.2/site/{path.as_posix()}" for path in site}
     assert pages - set(names) == {"tiny-1.2/site/404.html"}  # its links are for a server
+
+
+def test_the_runtime_is_not_in_the_zip(book, released):
+    with zipfile.ZipFile(released) as archive:
+        names = [name for name in archive.namelist() if runtime.IN_SITE in Path(name).parts]
+    assert names == ["tiny-1.2/site/book/run"]
+
+
+def test_a_page_of_the_zip_does_not_show_the_buttons_that_need_the_runtime(tmp_path):
+    page, image = tmp_path / "page.html", tmp_path / "image.svg"
+    page.write_text(f"<head><script>{runtime.SHOW_BUTTONS}</script></head>")
+    image.write_text(runtime.SHOW_BUTTONS)
+    assert release.without_buttons(page) == b"<head><script></script></head>"
+    assert release.without_buttons(image) == image
+    page.write_text("<head></head>")
+    assert release.without_buttons(page) == page
 
 
 def test_the_zip_depends_on_the_files_only_and_not_on_their_dates_or_order(tmp_path):
