@@ -92,8 +92,9 @@ def start():
     if not flags.are_there():
         flags.install()
         namespace["__flags__"] = flags
-    if np.__version__ >= "2":
-        np.set_printoptions(legacy="1.25")  # a number is shown as 0.5, as on the page
+    if np.__version__ >= "2":  # show numbers and mix formats as NumPy 1 does, with which the
+        np.set_printoptions(legacy="1.25")  # pages are made
+        np._set_promotion_state("legacy")
     sys.meta_path.append(_NotYet)
     _make_modules()
     warnings.formatwarning = lambda text, category, *_: f"{category.__name__}: {text}\n"
