@@ -22,7 +22,7 @@ from stable_softmax import (
     ulp,
     ulp_error,
 )
-from stable_softmax.floating_point import round_integer
+from stable_softmax.floating_point import round_integer, rounded_numbers
 from tests.cases import ALL_FORMATS, INF, NAN
 
 SHORT = [FP16, BF16, E5M2, E4M3]
@@ -141,6 +141,17 @@ def test_rounding_agrees_with_a_conversion_that_rounds_once(fmt):
     with np.errstate(over="ignore", invalid="ignore"):
         converted = x.astype(fmt.dtype)
     np.testing.assert_array_equal(round_to(x, fmt).astype(float), converted.astype(float))
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_rounded_numbers_are_in_float64_and_no_array_of_the_format_rounds_them_again(fmt):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=1000) * 10.0 ** rng.integers(-45, 38, 1000)
+    for numbers in (x, x.astype(np.float32), [2**60 + 1, -3], [INF, -INF, NAN, -0.0]):
+        rounded = rounded_numbers(numbers, fmt)
+        assert rounded.dtype == np.float64
+        with np.errstate(over="ignore", invalid="ignore"):
+            np.testing.assert_array_equal(rounded, rounded.astype(fmt.dtype).astype(float))
 
 
 def test_a_conversion_to_bfloat16_rounds_twice_and_round_to_does_not():

@@ -94,16 +94,20 @@ def check_results():
 
 
 def check_formats():
-    """Check that a format whose dtype NumPy lacks is still data."""
+    """Check that a format whose dtype NumPy lacks is still data, and that numbers round to it."""
     import numpy as np
 
     from stable_softmax import BF16, E4M3, E5M2, FORMATS, TF32, format_of, round_to, ulp
+    from stable_softmax.experiments.low_precision import odds_change
+    from stable_softmax.floating_point import rounded_numbers
 
     for fmt, name in ((BF16, "bfloat16"), (E4M3, "float8_e4m3fn"), (E5M2, "float8_e5m2")):
         assert format_of(name) is format_of(str(fmt)) is FORMATS[str(fmt)] is fmt
         assert ulp(1.0, fmt) == 2 * fmt.unit_roundoff
         assert said(lambda fmt=fmt: fmt.dtype) == missing("ml_dtypes", "formats")
         assert said(lambda fmt=fmt: round_to([1.0], fmt)) == missing("ml_dtypes", "formats")
+        assert odds_change(1.0, fmt) == np.expm1(fmt.unit_roundoff)
+        assert rounded_numbers(1 + 1.5 * fmt.unit_roundoff, fmt) == 1 + 2 * fmt.unit_roundoff
     assert TF32.dtype is None
     assert round_to([1 + 2.0**-30], "fp16").dtype == np.float16
 

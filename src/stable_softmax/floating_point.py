@@ -148,7 +148,7 @@ def format_of(x):
 def format_of_arrays(x):
     """Return the `Format`, as `format_of`, or raise a TypeError if no array can have it."""
     fmt = format_of(x)
-    if fmt.dtype is None:
+    if fmt.dtype_name is None:
         raise TypeError(f"{fmt} exists only inside processors; no array can have it")
     return fmt
 
@@ -238,15 +238,30 @@ def round_to(x, fmt):
     ImportError
         If its dtype is one of ml_dtypes, which is not installed.
     """
+    return rounded_numbers(x, fmt).astype(format_of(fmt).dtype)
+
+
+def rounded_numbers(x, fmt):
+    """Round as `round_to`, and keep the numbers in float64, which has all of them.
+
+    No array type of the format is needed, so this computes without ml_dtypes.
+
+    Parameters and TypeError: see `round_to`.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape of x
+    """
     fmt, numbers = format_of_arrays(fmt), exact_numbers(x)
     if numbers.dtype == object:
         numbers = each(lambda v: _nearest(v, fmt), numbers).astype(np.float64)
-    elif fmt.dtype != numbers.dtype:
-        spacing = ulp_of(numbers, fmt)
-        with np.errstate(invalid="ignore"):
-            numbers = np.where(np.isfinite(numbers), np.rint(numbers / spacing) * spacing, numbers)
-    with np.errstate(over="ignore", invalid="ignore"):
-        return numbers.astype(fmt.dtype)
+    elif fmt != FP64:
+        exponent = np.maximum(np.frexp(numbers)[1] - 1, fmt.min_exponent)
+        spacing = np.ldexp(1.0, exponent - fmt.precision + 1)
+        with np.errstate(over="ignore"):
+            numbers = np.rint(numbers / spacing) * spacing
+    beyond = np.copysign(math.inf, numbers) if fmt.has_infinity else math.nan
+    return np.where(np.abs(numbers) > fmt.largest, beyond, numbers)
 
 
 def _nearest(number, fmt):

@@ -4,9 +4,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from stable_softmax import BF16, E4M3, E5M2, FP16, FP32, TF32
+from stable_softmax import BF16, E4M3, E5M2, FP16, FP32, TF32, round_to
 from stable_softmax.notebook.display import COLORS, new_axes
 from stable_softmax.notebook.number_line import NumberLine, bits_of, draw_bits, numbers_between
+from tests.cases import ALL_FORMATS
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +115,22 @@ def test_the_bits_are_those_of_the_stored_number(fmt):
         pattern = int("".join(bits_of(float(number), fmt).values()), 2)
         stored = np.array(pattern, dtype=f"uint{8 * fmt.dtype.itemsize}").view(fmt.dtype)
         assert stored == number
+
+
+@pytest.mark.parametrize("fmt", [E5M2, E4M3], ids=str)
+def test_every_pattern_of_eight_bits_is_found_from_its_number(fmt):
+    patterns = np.arange(256, dtype=np.uint8)
+    numbers = patterns.view(fmt.dtype).astype(float)
+    for pattern in patterns[~np.isnan(numbers)]:
+        assert "".join(bits_of(numbers[pattern], fmt).values()) == f"{pattern:08b}"
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("number", [np.nan, np.inf, 1e-320, 0.0])
+def test_what_is_no_normal_number_has_the_bits_of_an_array(fmt, number):
+    stored = round_to(number, fmt)
+    pattern = int(stored.view(f"uint{8 * fmt.dtype.itemsize}"))
+    assert int("".join(bits_of(number, fmt).values()), 2) == pattern
 
 
 def test_a_format_that_is_never_stored_has_no_bits():

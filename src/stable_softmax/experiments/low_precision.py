@@ -4,7 +4,7 @@ import numpy as np
 
 from ..arrays import check_labels, take_label
 from ..exact_numbers import exact_numbers, float_numbers, positive_number
-from ..floating_point import format_of_arrays, round_to, ulp
+from ..floating_point import format_of_arrays, rounded_numbers, ulp
 
 #: The steps of a loss, from the last layer to the mean over the batch, in their order.
 STEPS = ("operands", "product", "logits", "exponentials", "sum", "losses", "mean")
@@ -35,7 +35,7 @@ def odds_change(x, fmt):
         If `x` is not real, or the format is not one of this book, or stores no arrays.
     """
     x = float_numbers(x)
-    stored = round_to(x, fmt)
+    stored = rounded_numbers(x, fmt)
     change = np.expm1(ulp(x, fmt) / 2)
     return np.where(np.isfinite(stored) | np.isnan(x), change, np.inf)
 
@@ -69,7 +69,7 @@ def gradient_in_format(gradient, fmt, scale=1.0):
         If `scale` is not one positive, finite number.
     """
     scale = positive_number(scale, "scale")
-    scaled = round_to(float_numbers(gradient, "gradient") * scale, fmt)
+    scaled = rounded_numbers(float_numbers(gradient, "gradient") * scale, fmt)
     return scaled.astype(np.float32) / np.float32(scale)
 
 
@@ -108,29 +108,30 @@ def losses_in_format(hidden, weights, labels, fmt, steps=STEPS):
     if not given or not all(step in STEPS for step in steps):
         raise ValueError(f"there is no step {steps!r}; give a list of names from {STEPS}")
     format_at = {step: fmt if step in steps else "fp64" for step in STEPS}
-    h = _rounded(exact_numbers(hidden, "hidden"), format_at["operands"])
-    w = _rounded(exact_numbers(weights, "weights"), format_at["operands"])
+    h = rounded_numbers(exact_numbers(hidden, "hidden"), format_at["operands"])
+    w = rounded_numbers(exact_numbers(weights, "weights"), format_at["operands"])
     if not (h.ndim == w.ndim == 2 and h.shape[1] == w.shape[0] > 0 and w.shape[1]):
         raise ValueError(
             f"hidden of shape {h.shape} and weights of shape {w.shape} do not fit: give them the "
             "shapes (samples, k) and (k, n), with k and n at least 1"
         )
     products = (h[:, i, None] * w[i] for i in range(w.shape[0]))
-    x = _rounded(_add_up(products, format_at["product"]), format_at["logits"])
+    x = rounded_numbers(_add_up(products, format_at["product"]), format_at["logits"])
     z = x - np.max(x, axis=1, keepdims=True)
-    s = _add_up(_rounded(np.exp(z), format_at["exponentials"]).T, format_at["sum"])
+    s = _add_up(rounded_numbers(np.exp(z), format_at["exponentials"]).T, format_at["sum"])
     losses = np.log(s) - take_label(z, check_labels(labels, x))
-    losses = _rounded(losses, format_at["losses"])
+    losses = rounded_numbers(losses, format_at["losses"])
     return losses, float(_add_up(losses, format_at["mean"]) / losses.size)
 
 
-def _rounded(x, fmt):
-    """Round to the format, and go on in float64."""
-    return round_to(x, fmt).astype(np.float64)
-
-
 def _add_up(terms, fmt):
-    """Sum term by term, rounding each term and each partial sum to the format."""
+    """Sum term by term, rounding each term and each partial sum to the format.
+
+    The sum in float64 of two numbers of a shorter format has so many bits that rounding it gives
+    the number nearest to the exact sum.
+    """
+    total = np.float64(0.0)
     with np.errstate(over="ignore", invalid="ignore"):
-        total = sum((round_to(term, fmt) for term in terms), round_to(0.0, fmt))
-    return total.astype(np.float64)
+        for term in terms:
+            total = rounded_numbers(total + rounded_numbers(term, fmt), fmt)
+    return total

@@ -1,12 +1,13 @@
 """Pictures of single numbers: a line with the numbers of a format on it, and a row of bits."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..exact_numbers import one_number
 from ..extras import needs
-from ..floating_point import format_of_arrays, round_to, ulp
+from ..floating_point import format_of_arrays, rounded_numbers, ulp
 from .display import COLORS
 
 _FIELDS = {"sign": "roundoff", "exponent": "extra", "fraction": "other"}  # field: its color
@@ -37,7 +38,7 @@ def numbers_between(low, high, fmt):
     low, high, fmt = one_number(low, "low"), one_number(high, "high"), format_of_arrays(fmt)
     if not -fmt.largest <= low <= high <= fmt.largest:
         raise ValueError(f"low and high must be in this order, and among the numbers of {fmt}")
-    found = [float(round_to(low, fmt))]
+    found = [float(rounded_numbers(low, fmt))]
     while found[-1] <= high:
         if len(found) > _MOST:
             raise ValueError(f"more than {_MOST} numbers of {fmt} from {low} to {high}")
@@ -156,11 +157,21 @@ def bits_of(number, fmt):
         If `number` is not a real number, or the format is not one of this book.
     """
     fmt = format_of_arrays(fmt)
-    stored = round_to(one_number(number, "number"), fmt)
-    width = 8 * fmt.dtype.itemsize
-    pattern = f"{int(stored.view(f'uint{width}')):0{width}b}"
-    cut = width - fmt.precision + 1
-    return {"sign": pattern[0], "exponent": pattern[1:cut], "fraction": pattern[cut:]}
+    stored = rounded_numbers(one_number(number, "number"), fmt)
+    sign, size = np.signbit(stored), abs(float(stored))
+    places, width = fmt.precision - 1, (fmt.max_exponent - fmt.min_exponent + 1).bit_length()
+    if math.isfinite(size):
+        # Consecutive numbers have consecutive patterns: a carry out of the fraction is a power of
+        # two more, and the first numbers are subnormal.
+        exponent = max(math.frexp(size)[1] - 1, fmt.min_exponent) if size else fmt.min_exponent
+        steps = int(math.ldexp(size, places - exponent))
+        pattern = (exponent - fmt.min_exponent << places) + steps
+    else:
+        pattern = (2**width - 1) << places
+        if math.isnan(size):
+            pattern += 2 ** (places - 1) if fmt.has_infinity else 2**places - 1
+    bits = f"{pattern:0{width + places}b}"
+    return {"sign": f"{sign:d}", "exponent": bits[:width], "fraction": bits[width:]}
 
 
 def draw_bits(number, fmt, *, ax, row=0, text=""):
