@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import functools
 import re
 
 import jupytext
@@ -36,6 +37,7 @@ def description(page):
     return header(page).get("myst", {}).get("html_meta", {}).get("description", "")
 
 
+@functools.cache
 def cells(page):
     return [c for c in jupytext.read(ROOT / f"{page}.md").cells if c.cell_type == "code"]
 
@@ -60,6 +62,24 @@ def imported(cell):
         if isinstance(node, ast.Import | ast.ImportFrom)
     ]
     return {name.partition(".")[0] for part in names for name in part}
+
+
+@functools.cache
+def first_uses(page):
+    """The cell that first uses each library, by the names under which cells import it."""
+    library_of, uses = {}, {}
+    for cell in cells(page):
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        for node in nodes:
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                for part in node.names:
+                    library = getattr(node, "module", None) or part.name
+                    name = part.asname or part.name.partition(".")[0]
+                    library_of[name] = library.partition(".")[0]
+        for node in nodes:
+            if isinstance(node, ast.Name) and node.id in library_of:
+                uses.setdefault(library_of[node.id], cell)
+    return uses
 
 
 def section(page, heading):
@@ -137,6 +157,7 @@ def test_the_import_cell_is_short_and_sets_the_style(page):
     assert not ABSENT & imported(first), "a page in a browser lacks it: import it where it is used"
     for cell in cells(page)[1:]:
         assert imported(cell) <= ABSENT, "all that a browser has is imported by the first cell"
+        assert imported(cell) <= {name for name, at in first_uses(page).items() if at is cell}
         top = [line.startswith(("import ", "from ")) for line in code_lines(cell)]
         assert top == sorted(top, reverse=True), "imports come first"
 

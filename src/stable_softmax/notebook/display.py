@@ -15,6 +15,7 @@ import sys
 import textwrap
 import warnings
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -345,10 +346,10 @@ def show_progress(items, label):
     label : str
         What the items are: ``"training runs"``.
     """
-    try:
-        from tqdm import tqdm
-    except ModuleNotFoundError:  # as in a page that runs its cells
+    if not find_spec("tqdm"):  # as in a page that runs its cells
         return items
+    with needs("book"):
+        from tqdm import tqdm
     form = "{bar:30} {n_fmt} of {total_fmt} {desc}"
     return tqdm(items, desc=label, bar_format=form, file=sys.stdout)
 
