@@ -2,7 +2,6 @@
 
 import ast
 import collections
-import functools
 import re
 
 import jupytext
@@ -37,7 +36,6 @@ def description(page):
     return header(page).get("myst", {}).get("html_meta", {}).get("description", "")
 
 
-@functools.cache
 def cells(page):
     return [c for c in jupytext.read(ROOT / f"{page}.md").cells if c.cell_type == "code"]
 
@@ -64,22 +62,18 @@ def imported(cell):
     return {name.partition(".")[0] for part in names for name in part}
 
 
-@functools.cache
-def first_uses(page):
-    """The cell that first uses each library, by the names under which cells import it."""
-    library_of, uses = {}, {}
-    for cell in cells(page):
-        nodes = list(ast.walk(ast.parse(cell.source)))
-        for node in nodes:
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                for part in node.names:
-                    library = getattr(node, "module", None) or part.name
-                    name = part.asname or part.name.partition(".")[0]
-                    library_of[name] = library.partition(".")[0]
-        for node in nodes:
-            if isinstance(node, ast.Name) and node.id in library_of:
-                uses.setdefault(library_of[node.id], cell)
-    return uses
+def names_imported(cell):
+    """The names that a cell binds by imports of its own."""
+    return {
+        part.asname or part.name.partition(".")[0]
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for part in node.names
+    }
+
+
+def names_used(cell):
+    return {node.id for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Name)}
 
 
 def section(page, heading):
@@ -155,9 +149,11 @@ def test_the_import_cell_is_short_and_sets_the_style(page):
     assert code_lines(first)[-1] == "use_book_style()"
     assert "hide-input" in first.metadata["tags"], "a page opens with its question"
     assert not ABSENT & imported(first), "a page in a browser lacks it: import it where it is used"
+    before = set()
     for cell in cells(page)[1:]:
         assert imported(cell) <= ABSENT, "all that a browser has is imported by the first cell"
-        assert imported(cell) <= {name for name, at in first_uses(page).items() if at is cell}
+        assert names_imported(cell) <= names_used(cell) - before, "import it where it is first used"
+        before |= names_used(cell)
         top = [line.startswith(("import ", "from ")) for line in code_lines(cell)]
         assert top == sorted(top, reverse=True), "imports come first"
 

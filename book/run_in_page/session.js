@@ -168,6 +168,7 @@ class Cell {
     if (kind === "figure") return this.figure(svg);
     if (kind !== "html") return listing(KINDS[kind], text);
     const box = make("div", { innerHTML: html });
+    for (const table of box.querySelectorAll("table")) nameRows(table);
     for (const pre of box.querySelectorAll("pre[data-language]"))
       pre.innerHTML = highlightText(pre.textContent, "python");
     return box;
@@ -197,12 +198,21 @@ class Cell {
   }
 }
 
+/* As on the page: where the first column has no header, its cells are headers of their rows. */
+function nameRows(table) {
+  const corner = table.querySelector("th");
+  if (corner.textContent.trim()) return;
+  corner.replaceWith(make("td"));
+  for (const cell of table.querySelectorAll("td:first-child:not(:only-child)"))
+    if (cell.textContent.trim()) cell.replaceWith(make("th", { scope: "row", className: cell.className, innerHTML: cell.innerHTML }));
+}
+
 const OTHER_DIGITS =
   "Not the printed digits: the exp and log of this browser round differently from those of the machine on which the book was made.";
 
 /* What a result says, apart from figures and formulas. */
 function said(box) {
-  const parts = [...(box?.querySelectorAll("pre, td") ?? [])];
+  const parts = [...(box?.querySelectorAll("pre, td, th") ?? [])];
   return parts.filter((part) => !part.querySelector(".math")).map((part) => part.textContent.trim()).sort();
 }
 
