@@ -213,10 +213,12 @@ def test_the_page_says_where_the_digits_are_others(runs, name):
 def solutions(name):
     """The answers of a chapter by the name of their check."""
     cells = jupytext.read(ROOT / f"{name.replace('book/', 'book/solutions/')}.md").cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    imports = "".join(re.findall(r"^import math\n", code, flags=re.M))
     found = {}
     for cell in cells:
         if check := re.search(r"^assert (check_\w+)(\(.*\))$", cell.source, flags=re.M):
-            found[check[1]] = cell.source.replace(check[0], f"{check[1]}{check[2]};")
+            found[check[1]] = imports + cell.source.replace(check[0], f"{check[1]}{check[2]};")
     return found
 
 
