@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -105,6 +106,7 @@ def rows_of(texts):
 def secrets():
     """What gives each page of solutions away: rows of words that stand nowhere else."""
     files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "book" / "explorables").glob("*.js")]
+    files += (ROOT / "book" / "run_in_page").iterdir()
     known = rows_of([path.read_text(encoding="utf-8") for path in files])
     for text in map(source, OPEN):
         known |= rows(text) | rows(re.sub(ROLE, r"\1", text))
@@ -123,8 +125,12 @@ def names(page):
 
 
 def content(path):
-    """All that can be read in a file: a page also without its tags, an inventory unpacked."""
+    """All that can be read in a file: a page also without its tags, what is packed unpacked."""
     data = path.read_bytes()
+    if path.suffix == ".zip":  # the package, for the pages that run their cells
+        with zipfile.ZipFile(path) as archive:
+            ours = [name for name in archive.namelist() if name.startswith("stable_softmax/")]
+            data = b"\n".join(map(archive.read, ours))
     if path.name == "objects.inv":
         data = zlib.decompress(data.split(b"\n", 4)[4])
     text = data.decode("utf-8", errors="ignore")
