@@ -239,7 +239,10 @@ function work() {
 }
 
 function run(cell) {
-  if (asked) return;
+  if (asked) {
+    if (asked !== cell) cell.say(`Wait: cell ${asked.index + 1} is running`);
+    return;
+  }
   cell.edit();
   asked = cell;
   cell.started = performance.now();
@@ -255,6 +258,7 @@ function run(cell) {
 }
 
 function hear(message) {
+  if (!asked) return; // it has been stopped
   if (message.says) asked.say(message.says);
   if (message.of > 1) asked.say(`Running cell ${message.position + 1} of ${message.of}`);
   else if (message.of) asked.say("Running");
@@ -310,6 +314,7 @@ export function act(button) {
     edit() {
       cell.edit();
       cell.editor.textarea.focus();
+      cell.say(`${/Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl"} + Enter runs, Esc leaves`);
     },
   };
   actions[button.dataset.run]();

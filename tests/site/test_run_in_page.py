@@ -289,6 +289,8 @@ def test_stop_ends_a_loop_without_end_and_the_page_starts_again(page):
     page.press(FIRST, "Run")
     page.bar(FIRST).get_by_text("Running").wait_for(timeout=60_000)
     page.page.wait_for_timeout(500)
+    page.press(FIRST + 1, "Run")
+    page.bar(FIRST + 1).get_by_text(f"Wait: cell {FIRST + 1} is running").wait_for()
     page.press(FIRST, "Stop")
     page.bar(FIRST).get_by_text("Stopped").wait_for()
     assert not page.bar(FIRST).get_by_role("button", name="Stop").is_visible()
@@ -330,6 +332,7 @@ def test_a_reader_needs_no_mouse(page):
     box = page.cells.nth(FIRST).get_by_role("textbox")
     box.wait_for()
     assert box.evaluate("box => box === document.activeElement")
+    assert page.status(FIRST) == "Ctrl + Enter runs, Esc leaves"
     keyboard.press("Control+a")
     keyboard.type("for i in range(2):")
     keyboard.press("Enter")
