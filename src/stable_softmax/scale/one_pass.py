@@ -39,17 +39,17 @@ def scaled_sum(x, axis=-1, keepdims=False):
     Other parameters: see `stable_softmax.logsumexp.logsumexp_shifted`. Errors: see
     `softmax_shifted`.
 
+    Parameters
+    ----------
+    x : array_like, any shape
+        The logits of the block.
+
     Returns
     -------
     ScaledSum
         m is the maximum, and s is at least 1. In the dtype of `x`, but at least float32; the shape
         of `x` without the class axes. A block of -inf gives (-inf, 0), which changes nothing
         when it is merged; +inf gives (inf, inf), and nan gives (nan, nan).
-
-    Parameters
-    ----------
-    x : array_like, any shape
-        The logits of the block.
     """
     x, axis, xp = as_logits(x, axis)
     x = at_least_float32(x)
@@ -65,7 +65,7 @@ def merge(one, other, lead=0.0):
     `one` is kept until that of `other` is ahead by more, so that the sum is rarely rescaled; it may
     then exceed the number of logits, by a factor of up to exp(lead). The arguments are not changed.
 
-    Source: Milakov and Gimelshein 2018 (one logit at a time); Zadouri et al. 2026 (the lead).
+    Source: Milakov & Gimelshein 2018 (one logit at a time); Zadouri et al. 2026 (the lead).
 
     Parameters
     ----------
@@ -86,13 +86,11 @@ def merge(one, other, lead=0.0):
     ValueError
         If the shapes differ, or `lead` is negative.
     """
-    one, other = _pair(one, "one"), _pair(other, "other")
-    if other.m.ndim and one.m.ndim and tuple(one.m.shape) != tuple(other.m.shape):
-        raise ValueError(
-            f"one has shape {tuple(one.m.shape)}, and other has shape {tuple(other.m.shape)}: "
-            "sums of different rows are not merged"
-        )
-    return _merge(one, other, as_number(lead, "lead", 0))
+    one, other, xp = _two(one, other)
+    m = xp.where(other.m > one.m + as_number(lead, "lead", 0), other.m, one.m)
+    shift = _finite(m, xp)
+    s = one.s * xp.exp(one.m - shift) + other.s * xp.exp(other.m - shift)
+    return ScaledSum(m, s)
 
 
 def merge_in_order(sums, lead=0.0):
@@ -192,12 +190,15 @@ def _sum_in_blocks(x, axis, xp, block, join):
     return ScaledSum(*(xp.reshape(part, shape) for part in total))
 
 
-def _merge(one, other, lead):
-    xp = array_namespace(*one, *other)
-    m = xp.where(other.m > one.m + lead, other.m, one.m)
-    shift = _finite(m, xp)  # 0 for a sum of nothing: -inf - -inf would be nan
-    s = one.s * xp.exp(one.m - shift) + other.s * xp.exp(other.m - shift)
-    return ScaledSum(m, s)
+def _two(one, other):
+    """Return two sums of the same rows, and their namespace."""
+    one, other = _pair(one, "one"), _pair(other, "other")
+    if other.m.ndim and one.m.ndim and tuple(one.m.shape) != tuple(other.m.shape):
+        raise ValueError(
+            f"one has shape {tuple(one.m.shape)}, and other has shape {tuple(other.m.shape)}: "
+            "sums of different rows are not merged"
+        )
+    return one, other, array_namespace(*one, *other)
 
 
 def _checked(sums):
