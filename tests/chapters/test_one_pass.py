@@ -55,7 +55,7 @@ def test_merging_is_a_sum(pieces):
 
 def test_a_block_of_nothing_is_the_zero_of_the_merge():
     """A block of nothing but -inf is the pair (-inf, 0), and changes nothing in a merge; without
-    the guard the sum is nan from then on."""
+    the guard the sum is nan there and after every later merge."""
     nothing, some = scaled_sum([-np.inf, -np.inf]), scaled_sum([1.0, 2.0])
     assert nothing == (-np.inf, 0)
     assert merge(nothing, nothing) == nothing
