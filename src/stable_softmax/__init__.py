@@ -78,4 +78,5 @@ from .measure.exact import (
     logsumexp_exact,
     softmax_exact,
 )
+from .scale.one_pass import logsumexp_in_blocks, softmax_in_blocks
 from .softmax import softmax_from_logsumexp, softmax_naive, softmax_shifted

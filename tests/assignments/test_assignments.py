@@ -31,7 +31,7 @@ FUNCTIONS = {
     "smoothing-q1": ["smoothed_loss"],
     "smoothing-q2": ["smoothed_gradient"],
     "streaming-q1": ["focal_loss"],
-    "streaming-q2": ["lse_update", "lse_result"],
+    "streaming-q2": ["running_lse"],
 }
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n.*?^ *### END SOLUTION", re.M | re.S)
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n.*\n### END HIDDEN TESTS\Z", re.S)

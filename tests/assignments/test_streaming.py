@@ -1,4 +1,4 @@
-"""What right and wrong answers earn: a loss for two classes, and a log-sum-exp of pieces."""
+"""What right and wrong answers earn: a loss for two classes, and a running log-sum-exp."""
 
 import pytest
 
@@ -19,37 +19,53 @@ def focal_loss(x, y, gamma):
 """,
     },
     "streaming-q2": {
-        "one number after the other": """
-def lse_update(state, chunk):
+        "cumulative sums, shifted at each new maximum": """
+def running_lse(state, chunk):
     m, r = state
-    for v in chunk[chunk > -np.inf].tolist():
-        m, r = (v, (1 + r) * np.exp(m - v)) if v > m else (m, r + np.exp(v - m))
-    return m, r
-
-def lse_result(state):
-    return state[0] + np.log1p(state[1])
+    results = np.full(len(chunk), m + np.log1p(r))
+    top = np.maximum.accumulate(np.append(m, chunk))
+    starts = [*(np.flatnonzero(top[1:] > top[:-1])), len(chunk)]
+    if m > -np.inf and starts[0]:
+        sums = r + np.cumsum(np.exp(chunk[: starts[0]] - m))
+        results[: starts[0]], r = m + np.log1p(sums), sums[-1]
+    for i, j in zip(starts, starts[1:]):
+        r, m = (1 + r) * np.exp(m - chunk[i]) if m > -np.inf else 0.0, chunk[i]
+        sums = r + np.append(0.0, np.cumsum(np.exp(chunk[i + 1 : j] - m)))
+        results[i:j], r = m + np.log1p(sums), sums[-1]
+    return (m, r), results
 """,
         "a state of arrays without axes": """
-def lse_update(state, chunk):
-    m, r = state
-    for v in chunk[chunk > -np.inf]:
+def running_lse(state, chunk):
+    (m, r), results = map(np.asarray, state), []
+    for v in chunk:
         higher = v > m
         with np.errstate(invalid="ignore", over="ignore"):
-            r = np.where(higher, (1 + r) * np.exp(m - v), r + np.exp(v - m))
-        m = np.where(higher, v, m)
-    return m, r
-
-def lse_result(state):
-    return state[0] + np.log1p(state[1])
+            new = np.where(higher, (1 + r) * np.exp(m - v), r + np.exp(v - m))
+        m, r = np.where(higher, v, m), np.where(v > -np.inf, new, r)
+        results.append(m + np.log1p(r))
+    return (m, r), np.array(results, dtype=float)
+""",
+        "a list of results": """
+def running_lse(state, chunk):
+    (m, r), results = state, []
+    for v in chunk.tolist():
+        if v > -np.inf:
+            m, r = (v, (1 + r) * np.exp(m - v)) if v > m else (m, r + np.exp(v - m))
+        results.append(m + np.log1p(r))
+    return (m, r), results
 """,
     },
 }
-MAXIMUM_AND_SUM = """
-def lse_update(state, chunk):
-    m = np.max(chunk, initial=state[0])
-    if m == -np.inf:
-        return state
-    return m, state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk - m))
+ONE_BY_ONE = """
+def running_lse(state, chunk):
+    m, s = state
+    results = np.empty(len(chunk))
+    for k, x in enumerate(chunk):
+        top = max(m, x)
+        if top > -np.inf:
+            m, s = top, s * np.exp(m - top) + np.exp(x - top)
+        results[k] = RESULT
+    return (m, s), results
 """  # what many call the online softmax
 WRONG = {
     "streaming-q1": {
@@ -156,121 +172,134 @@ def focal_loss(x, y, gamma):
         "naive": (
             NOTHING,
             """
-def lse_update(state, chunk):
-    return state[0], state[1] + np.sum(np.exp(chunk))
-
-def lse_result(state):
-    return np.log(state[1])
+def running_lse(state, chunk):
+    s = state[1] + np.cumsum(np.exp(chunk))
+    return (0.0, s[-1] if len(s) else state[1]), np.log(s)
 """,
         ),
         "maximum and sum": (
             VISIBLE_ONLY,
-            MAXIMUM_AND_SUM
-            + """
-def lse_result(state):
-    return state[0] + np.log(state[1]) if state[1] else -np.inf
-""",
+            ONE_BY_ONE.replace("RESULT", "m + np.log(s) if s else -np.inf"),
         ),
         "maximum and sum, with log1p of the sum minus 1": (
             VISIBLE_ONLY,
-            MAXIMUM_AND_SUM
-            + """
-def lse_result(state):
-    return state[0] + np.log1p(state[1] - 1) if state[1] else -np.inf
-""",
+            ONE_BY_ONE.replace("RESULT", "m + np.log1p(s - 1) if s else -np.inf"),
         ),
         "the result so far as the state": (
             VISIBLE_ONLY,
             """
-def lse_update(state, chunk):
-    return np.logaddexp(state[0], np.logaddexp.reduce(chunk, initial=-np.inf)), 0.0
-
-def lse_result(state):
-    return state[0]
+def running_lse(state, chunk):
+    results = np.logaddexp.accumulate(np.append(state[0], chunk))
+    return (results[-1], 0.0), results[1:]
+""",
+        ),
+        "one shift for the whole chunk": (
+            VISIBLE_ONLY,
+            """
+def running_lse(state, chunk):
+    m = np.max(chunk, initial=state[0])
+    if m == -np.inf:
+        return state, np.full(len(chunk), -np.inf)
+    s = np.cumsum(np.append(state[1] * np.exp(state[0] - m), np.exp(chunk - m)))
+    return (m, s[-1]), m + np.log(s[1:])
 """,
         ),
         "the first maximum for ever": (
             VISIBLE_ONLY,
             """
-def lse_update(state, chunk):
-    m = state[0] if state[0] > -np.inf else np.max(chunk, initial=-np.inf)
-    if m == -np.inf:
-        return state
-    return m, state[1] + np.sum(np.exp(chunk - m))
-
-def lse_result(state):
-    return state[0] + np.log(state[1]) if state[1] else -np.inf
+def running_lse(state, chunk):
+    m, s = state
+    results = np.empty(len(chunk))
+    for k, x in enumerate(chunk):
+        if x > -np.inf:
+            m = m if m > -np.inf else x
+            s += np.exp(x - m)
+        results[k] = m + np.log(s) if s else -np.inf
+    return (m, s), results
 """,
         ),
         "the old sum not rescaled": (
             NOTHING,
             """
-def lse_update(state, chunk):
-    m = np.max(chunk, initial=state[0])
-    return (m, state[1] + np.sum(np.exp(chunk - m))) if m > -np.inf else state
-
-def lse_result(state):
-    return state[0] + np.log(state[1]) if state[1] else -np.inf
+def running_lse(state, chunk):
+    m, s = state
+    results = np.empty(len(chunk))
+    for k, x in enumerate(chunk):
+        if x > -np.inf:
+            m = max(m, x)
+            s += np.exp(x - m)
+        results[k] = m + np.log(s) if s else -np.inf
+    return (m, s), results
 """,
         ),
-        "no empty chunks": (
+        "no guard for -inf": (
             NOTHING,
             """
-def lse_update(state, chunk):
-    m = max(state[0], chunk.max())
-    return m, state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk - m))
-
-def lse_result(state):
-    return state[0] + np.log(state[1])
+def running_lse(state, chunk):
+    m, r = state
+    results = np.empty(len(chunk))
+    for k, x in enumerate(chunk):
+        m, r = (x, (1 + r) * np.exp(m - x)) if x > m else (m, r + np.exp(x - m))
+        results[k] = m + np.log1p(r)
+    return (m, r), results
+""",
+        ),
+        "one result for each chunk": (
+            NOTHING,
+            """
+def running_lse(state, chunk):
+    m = np.max(chunk, initial=state[0])
+    if m == -np.inf:
+        return state, m
+    s = state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk - m))
+    return (m, s), m + np.log(s)
 """,
         ),
         "all the numbers as the state": (
             NOTHING,
             """
-def lse_update(state, chunk):
-    return (*state[:-1], *chunk, 0.0)
-
-def lse_result(state):
+def running_lse(state, chunk):
     from stable_softmax import logsumexp_log1p
-    return logsumexp_log1p(np.array(state[:-1]))
+    seen = [*state[:-1], *chunk]
+    results = [logsumexp_log1p(np.array(seen[: k + 1])) for k in range(len(state) - 1, len(seen))]
+    return (*seen, 0.0), np.array(results, dtype=float)
 """,
         ),
         "all the numbers in an array of the state": (
             NOTHING,
             """
-def lse_update(state, chunk):
-    return np.append(state[0], chunk), 0.0
-
-def lse_result(state):
+def running_lse(state, chunk):
     from stable_softmax import logsumexp_log1p
-    return logsumexp_log1p(np.atleast_1d(state[0]))
+    seen = np.append(state[0], chunk)
+    first = len(seen) - len(chunk)
+    results = [logsumexp_log1p(seen[: k + 1]) for k in range(first, len(seen))]
+    return (seen, 0.0), np.array(results, dtype=float)
 """,
         ),
         "a memory outside of the state": (
             VISIBLE_ONLY,
             """
-def lse_update(state, chunk):
+def running_lse(state, chunk):
     global seen
-    seen = np.append([] if state == (-np.inf, 0.0) else seen, chunk)
-    return float(len(seen)), 1.0
-
-def lse_result(state):
     from stable_softmax import logsumexp_log1p
-    return logsumexp_log1p(np.append(seen, -np.inf))
+    seen = np.append([-np.inf] if state == (-np.inf, 0.0) else seen, chunk)
+    first = len(seen) - len(chunk)
+    results = [logsumexp_log1p(seen[: k + 1]) for k in range(first, len(seen))]
+    return (float(len(seen)), 1.0), np.array(results, dtype=float)
 """,
         ),
         "the chunk overwritten": (
             NOTHING,
             """
-def lse_update(state, chunk):
-    m = np.max(chunk, initial=state[0])
-    if m == -np.inf:
-        return state
-    chunk -= m
-    return m, state[1] * np.exp(state[0] - m) + np.sum(np.exp(chunk))
-
-def lse_result(state):
-    return state[0] + np.log(state[1]) if state[1] else -np.inf
+def running_lse(state, chunk):
+    m, r = state
+    for k, x in enumerate(chunk):
+        if x > m:
+            m, r = x, (1 + r) * np.exp(m - x)
+        elif x > -np.inf:
+            r = r + np.exp(x - m)
+        chunk[k] = m + np.log1p(r)
+    return (m, r), chunk
 """,
         ),
     },

@@ -14,6 +14,7 @@ from .low_precision import check_loss_scale, check_stored_logits, check_wide_dot
 from .mxnet import check_log_distribution, check_strict_labels, check_wide_sum
 from .network import check_count, check_forward, check_merge
 from .numbers import check_error_measures, check_rounding, check_spacing
+from .one_pass import check_guarded_merge, check_weighted_mean
 from .overflow import (
     check_largest_safe_logit,
     check_overflow_free_softmax,
