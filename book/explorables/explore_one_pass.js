@@ -99,7 +99,7 @@
         ${this.range("masked", "Masked first", { min: 0, max: 4096, value: 0, fine: 1 })}
         ${this.select("guard", "Guard", { yes: "yes", no: "no" }, "yes")}
       </div>
-      ${this.range("lead", "Lead to rescale", { min: 0, max: 20, step: 1, value: 0, limit: 100 })}
+      ${this.range("lead", "Lead to rescale", { min: 0, max: 100, step: 1, value: 0 })}
       ${this.player(16)}
       <svg viewBox="0 0 340 252" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
       ${this.sentence()}
@@ -162,7 +162,7 @@
       const { m, s, factor, old, fresh, other } = now;
       const count = read(step) - read(step - 1);
       const said = [];
-      const come = size === 1 ? `The number ${show(other.m)}`
+      const come = size === 1 ? `The number ${other.m === -Infinity ? "−∞" : show(other.m)}`
         : `A block of ${numbers(count)}${other.m === -Infinity ? "" : `, the largest of them ${show(other.m)},`}`;
       const ahead = `is ahead of m by ${show(other.m - before.m)}`;
       if (Number.isNaN(before.s)) said.push("s is nan for ever, since each new sum contains the old one.");
