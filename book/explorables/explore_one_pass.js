@@ -103,7 +103,7 @@
       ${this.player(16)}
       <svg viewBox="0 0 340 252" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
       ${this.sentence()}
-      ${this.table("The pair, and how far s is from the exact sum", ["read", "m", "s", "exact s", "error (u)", "rescaled"])}`;
+      ${this.table("The pair, and how far s is from the exact sum", ["read", "m", "s", "error (u)", "exact s", "rescaled"])}`;
     }
 
     begin(kind, count, height, block, lead, masked, guard) {
@@ -142,7 +142,7 @@
       const { role } = this.line();
       const wrong = Number.isFinite(error) ? { bar: Math.min(1, Math.log2(1 + error) / f.precision), role } : { bar: 1, role: "naive" };
       this.rows([[
-        some(this.read(step)), long(m), long(s), long(exact), { text: show(error, 3), ...wrong }, some(rescaled),
+        some(this.read(step)), long(m), long(s), { text: show(error, 3), ...wrong }, long(exact), some(rescaled),
       ]]);
       this.say(this.words(step));
       this.form.querySelector("svg").innerHTML = this.pictures(step);
@@ -176,8 +176,8 @@
       } else said.push(`${come} is not ahead of m: nothing shrinks, and ${show(fresh)} is added.`);
       if (s === Infinity) said.push(`That is beyond fp32, which ends at ${show(f.largest)}: the lead is too large.`);
       if (step === steps) {
-        said.push(`The end: m + log s is ${long(add(m, ops(f).log(s)))}, the exact value ${long(m + Math.log(this.exact(step)))}. ` +
-          (Number.isFinite(this.error(step)) ? `s is wrong by ${show(this.error(step), 3)} u.` : ""));
+        said.push(`The end: m + log s is ${long(add(m, ops(f).log(s)))}, and the exact value is ${long(m + Math.log(this.exact(step)))}. ` +
+          (Number.isFinite(this.error(step)) ? `The error of s is ${show(this.error(step), 3)} u.` : ""));
       }
       return said.join(" ").trim();
     }
