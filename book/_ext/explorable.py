@@ -11,7 +11,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
 # Each has its script, explore_<kind>.js.
-KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network"]
+KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
 
 
 class explorable(nodes.General, nodes.Element):

@@ -1,12 +1,11 @@
 /* <explore-add>: equal terms are added step by step, on a line of the numbers of a format. */
 (() => {
   "use strict";
-  const { formats, ulp, round, Explorable, show, showExact, nearest, exactly } = StableSoftmax;
+  const { formats, ulp, round, Player, show, showExact, nearest, exactly } = StableSoftmax;
   const { big, add, sub, exp } = exactly;
   const long = (x) => show(x, 8);
   const plus = (x) => `${x < 0 ? "−" : "+"} ${long(Math.abs(x))}`;
   const some = (count) => count.toLocaleString("en-US");
-  const PARTS = ["count", "term", "as", "one", "format", "order"]; // what a sum is made of
 
   /** For each step: the sum after it, what it added, the number of terms, and Kahan's carry. By
       halves, as sum_pairwise of the package, a step is a round, and the sum the first partial sum. */
@@ -42,7 +41,9 @@
   const path = (d, role = "") =>
     `<path class="${role}" d="${d}" stroke="currentColor" stroke-width="${role ? 2 : 1}"/>`;
 
-  class Add extends Explorable {
+  class Add extends Player {
+    parts = ["count", "term", "as", "one", "format", "order"];
+
     template() {
       const sum = (count, term, format, as = "number", one = "") =>
         ({ count, term, as, one, format, order: "left", step: 0 });
@@ -64,59 +65,13 @@
           left: "left to right", halves: "by halves", kahan: "Kahan", wide: "in a wider format",
         }, "left")}
       </div>
-      <div class="examples" role="group" aria-label="Player">${
-        Object.entries({ Step: "next", Play: "play", All: "rest", "From the start": "again" })
-          .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`).join("")}</div>
-      ${this.range("step", "Steps", { min: 0, max: 10000, step: 1, value: 0, fine: 1 })}
+      ${this.player(10000)}
       <svg viewBox="0 0 340 232" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
       ${this.sentence()}
       ${this.table("The sum so far, and what storing and adding have lost", ["terms", "exact", "computed", "storing", "adding"])}`;
     }
 
-    // The player
-
-    next() {
-      this.to(this.number("step") + 1);
-    }
-    rest() {
-      this.to(this.steps);
-    }
-    again() {
-      this.to(0);
-    }
-    play() {
-      if (this.timer) return this.update();
-      if (this.number("step") === this.steps) this.again();
-      this.timer = setInterval(() => {
-        const step = Math.ceil(this.number("step") * 1.2) || 1;
-        this.to(step, step < this.steps);
-      }, 250);
-      return this.playing(true);
-    }
-    to(step, playing) {
-      this.put(Math.min(step, this.steps));
-      this.update(playing);
-    }
-    put(value, of = "value") {
-      for (const name of ["step", "step-slider"]) this.control(name)[of] = value;
-    }
-    /** While it plays, nothing is read aloud. */
-    playing(on) {
-      if (!on) this.timer = clearInterval(this.timer);
-      this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : "Play";
-      this.form.querySelector(".sentence").ariaLive = on ? "off" : "polite";
-    }
-
-    changed(input) {
-      if (PARTS.includes(input.name)) this.put(0);
-      super.changed(input);
-    }
-
-    update(playing = false) {
-      if (!playing) this.playing(false);
-      const asked = PARTS.map((name) => this.control(name).value);
-      if (asked.join() !== this.asked) this.begin(...asked);
-      const step = Math.min(this.number("step"), this.steps);
+    draw(step) {
       const terms = this.terms[step];
       const sum = round(this.held[step], this.f);
       const exact = this.exact(terms);
@@ -136,7 +91,6 @@
     }
 
     begin(count, term, as, one, format, order) {
-      this.asked = [...arguments].join();
       const f = formats[format];
       const all = Number(count) + (one ? 1 : 0);
       const typed = (as === "exp" ? exp : (v) => v)(big(Number(term)));
@@ -149,8 +103,8 @@
         return add({ n: v.n * BigInt(terms - ones), k: v.k }, big(ones));
       };
       const steps = order === "halves" ? 1 + Math.ceil(Math.log2(all)) : all;
-      Object.assign(this, { f, wide, order, one, all, exact, stored, steps }, sums(steps, all, at, order, f, wide));
-      this.put(steps, "max");
+      Object.assign(this, { f, wide, order, one, all, exact, stored }, sums(steps, all, at, order, f, wide));
+      return steps;
     }
 
     /** What the last step did. */

@@ -361,8 +361,68 @@ const StableSoftmax = (() => {
     }
   }
 
+  /** An explorable that goes on step by step. begin(...) gets the values of its `parts`, works all
+      steps out and returns their number; draw(step) shows one. */
+  class Player extends Explorable {
+    /** The buttons, and the number of steps. */
+    player(steps) {
+      const buttons = Object.entries({ Step: "next", Play: "play", All: "rest", "From the start": "again" })
+        .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`);
+      return `<div class="examples" role="group" aria-label="Player">${buttons.join("")}</div>
+        ${this.range("step", "Steps", { min: 0, max: steps, step: 1, value: 0, fine: 1 })}`;
+    }
+    next() {
+      this.to(this.number("step") + 1);
+    }
+    rest() {
+      this.to(this.steps);
+    }
+    again() {
+      this.to(0);
+    }
+    /** Faster and faster, or to the end at once where nothing may move. */
+    play() {
+      if (this.timer) return this.update();
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) return this.rest();
+      if (this.number("step") === this.steps) this.again();
+      this.timer = setInterval(() => {
+        const step = Math.ceil(this.number("step") * 1.2) || 1;
+        this.to(step, step < this.steps);
+      }, 250);
+      return this.playing(true);
+    }
+    to(step, playing) {
+      this.put(Math.min(step, this.steps));
+      this.update(playing);
+    }
+    put(value, of = "value") {
+      for (const name of ["step", "step-slider"]) this.control(name)[of] = value;
+    }
+    /** While it plays, nothing is read aloud. */
+    playing(on) {
+      if (!on) this.timer = clearInterval(this.timer);
+      this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : "Play";
+      this.form.querySelector(".sentence").ariaLive = on ? "off" : "polite";
+    }
+
+    changed(input) {
+      if (this.parts.includes(input.name)) this.put(0);
+      super.changed(input);
+    }
+    update(playing = false) {
+      if (!playing) this.playing(false);
+      const asked = this.parts.map((name) => this.control(name).value);
+      if (asked.join() !== this.asked) {
+        this.asked = asked.join();
+        this.steps = this.begin(...asked);
+        this.put(this.steps, "max");
+      }
+      this.draw(Math.min(this.number("step"), this.steps));
+    }
+  }
+
   return {
-    formats, ulp, round, ops, Explorable, show, showExact, showProbability,
+    formats, ulp, round, ops, Explorable, Player, show, showExact, showProbability,
     exact, negative, nearest, error, ulpError, exactly: { big, add, sub, exp },
     softmaxNaive, softmaxShifted, logsumexpNaive, logsumexpShifted, logsumexpLog1p,
     logSoftmaxNaive, logSoftmaxTwoStep, logSoftmaxEpsilon, logSoftmaxClamped,

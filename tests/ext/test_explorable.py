@@ -78,7 +78,10 @@ def test_the_scripts_are_deferred_and_only_on_the_page_that_needs_them(tmp_path)
         assert "explore" not in (out / page).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("kind", ["formats", "epsilon", "order", "loss", "add", "mask", "network"])
+KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_its_script_and_its_element(kind):
     script = (BOOK / "explorables" / f"explore_{kind}.js").read_text(encoding="utf-8")
     assert f'customElements.define("explore-{kind}"' in script

@@ -23,6 +23,7 @@ EXPLORABLES = {  # and their chapters
     "add": "numbers",
     "mask": "softmax",
     "network": "training",
+    "one_pass": "one_pass",
 }
 
 
