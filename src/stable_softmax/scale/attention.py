@@ -9,7 +9,6 @@ sees a key or a value that is nan, or if another query of the same batch sees su
 """
 
 import math
-from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace, device
 
@@ -34,9 +33,9 @@ def attention_naive(q, k, v, mask=None, scale=None):
     Source: Vaswani et al. 2017, equation 1.
     """
     q, k, v, mask, scale, xp = _checked(q, k, v, mask, scale)
-    scores = xp.matmul(q, xp.matrix_transpose(k)) * _like(scale, q, xp)
+    scores = _product(q, xp.matrix_transpose(k), xp) * _like(scale, q, xp)
     weights = softmax_filled(scores, mask, -_INF)
-    return xp.matmul(weights, v)
+    return _product(weights, v, xp)
 
 
 def attention_blocked(q, k, v, mask=None, scale=None, block=64):
@@ -79,8 +78,9 @@ def attention_blocked(q, k, v, mask=None, scale=None, block=64):
         If the shapes do not fit, there is no key, `scale` is nan, or `block` is not positive.
     """
     q, k, v, mask, scale, xp = _checked(q, k, v, mask, scale)
-    pass_ = _forward(*_prepared(q, k, v, mask, scale, xp), count(block, "block"), xp)
-    return xp.astype(pass_.out, q.dtype)
+    z_q, *others = _prepared(q, k, v, mask, scale, xp)
+    out, _, _ = mean_of_blocks(z_q, *others, count(block, "block"))
+    return xp.astype(out, q.dtype)
 
 
 def attention_gradient(q, k, v, upstream, mask=None, scale=None, block=64):
@@ -110,7 +110,7 @@ def attention_gradient(q, k, v, upstream, mask=None, scale=None, block=64):
     _check_upstream(upstream, q, v)
     q, k, v, mask = _prepared(q, k, v, mask, scale, xp)
     size = count(block, "block")
-    out, shift, s = _forward(q, k, v, mask, size, xp)
+    out, shift, s = mean_of_blocks(q, k, v, mask, size)
     upstream = at_least_float32(upstream)
     center = xp.sum(upstream * out, axis=-1, keepdims=True)
     dq, dk, dv = xp.zeros_like(q), [], []
@@ -124,20 +124,31 @@ def attention_gradient(q, k, v, upstream, mask=None, scale=None, block=64):
     return tuple(xp.astype(part, dtype) for part in parts)
 
 
-class _Pass(NamedTuple):
-    """The result of the forward pass, and the shift and the sum of each query."""
+def mean_of_blocks(q, k, v, mask, block):
+    """Read keys and values once, and rescale the sums so far where the maximum grows.
 
-    out: Any
-    shift: Any
-    s: Any
+    The heart of `attention_blocked`, which checks the arguments before.
 
+    Parameters
+    ----------
+    q, k, v : arrays of at least float32
+        Queries that are scaled already, keys and values; shapes as in `attention_blocked`.
+    mask : array of bool, shape (..., queries, keys)
+    block : int
 
-def _forward(q, k, v, mask, size, xp):
-    """Read keys and values once; the sums so far are rescaled where the maximum grows."""
+    Returns
+    -------
+    out : array, shape (..., queries, width)
+        The weighted means.
+    shift, s : arrays, shape (..., queries, 1)
+        The maximum of the scores and the sum of ``exp(score - shift)`` of each query; 0 and 1 of a
+        query that sees no key.
+    """
+    xp = array_namespace(q, k, v)
     zero = xp.zeros_like(q[..., :1])
     m, s = xp.full_like(zero, -_INF), zero
     out = xp.zeros((*q.shape[:-1], v.shape[-1]), dtype=q.dtype, device=device(q))
-    for _, v_part, z in _scores(q, k, v, mask, size, xp):
+    for _, v_part, z in _scores(q, k, v, mask, block, xp):
         top = xp.maximum(m, xp.max(z, axis=-1, keepdims=True))
         shift = xp.where(top == -_INF, zero, top)
         e, kept = xp.exp(z - shift), xp.exp(m - shift)
@@ -145,7 +156,7 @@ def _forward(q, k, v, mask, size, xp):
         out = kept * out + xp.matmul(e, v_part)
         m = top
     s = xp.where(s == 0, xp.ones_like(s), s)
-    return _Pass(out / s, shift, s)
+    return out / s, shift, s
 
 
 def _scores(q, k, v, mask, size, xp):
@@ -163,6 +174,11 @@ def _prepared(q, k, v, mask, scale, xp):
     seen = xp.any(mask, axis=-2)[..., None]
     k, v = (xp.where(seen, part, xp.zeros_like(part)) for part in (k, v))
     return q * _like(scale, q, xp), k, v, mask
+
+
+def _product(a, b, xp):
+    """Return a matrix product in the format of its factors: NumPy's of bfloat16 is float32."""
+    return xp.astype(xp.matmul(a, b), a.dtype)
 
 
 def _like(number, x, xp):
@@ -188,7 +204,9 @@ def _checked(q, k, v, mask, scale):
             f"(..., keys, width), not {shapes}"
         )
     if 0 in shapes[1][-2:]:
-        raise ValueError(f"k has the shape {shapes[1]}: give at least one key of at least one number")
+        raise ValueError(
+            f"k has the shape {shapes[1]}: give at least one key of at least one number"
+        )
     like_scores = xp.zeros((1,) * q.ndim, dtype=q.dtype, device=device(q))
     like_scores = xp.broadcast_to(like_scores, (*shapes[0][:-1], shapes[1][-2]))  # stores one
     mask = as_mask(True if mask is None else mask, like_scores)
