@@ -75,7 +75,7 @@ def test_the_same_in_bfloat16_against_the_fused_function_of_pytorch():
     from torch.nn.functional import scaled_dot_product_attention
 
     q, k, v = torch.tensor(np.random.default_rng(0).normal(size=(3, 1, 1, 256, 64)))
-    q, k, v = (x.to(torch.bfloat16) for x in (4 * q, k, v))
+    q, k, v = (x.to(torch.bfloat16) for x in (8 * q, k, v))
     exact = scaled_dot_product_attention(q.double(), k.double(), v.double())
     z = q @ k.mT / 8
     forms = [
@@ -84,8 +84,10 @@ def test_the_same_in_bfloat16_against_the_fused_function_of_pytorch():
         scaled_dot_product_attention(q, k, v),
     ]
     three_lines, converted, fused = (float(torch.dist(r, exact) / exact.norm()) for r in forms)
-    assert 0.01 < 0.9 * three_lines < converted < 1.1 * three_lines < 0.022
-    assert fused < 0.002  # between one and two percent, and less than a fifth of a percent
+    assert 0.9 * three_lines < converted < 1.1 * three_lines
+    assert three_lines > 0.01 and fused < 0.002  # the percentages of the chapter
+    worst = (forms[0] - exact).abs().max() / exact.abs().max()
+    assert 0.025 < worst < 0.035
 
 
 @pytest.mark.parametrize("block", [1, 16, 64, 256, 1024])
@@ -148,7 +150,7 @@ def test_the_flash_backward_of_pytorch_multiplies_such_a_gradient_by_the_number_
         with sdpa_kernel(way):
             out = scaled_dot_product_attention(q, k, v, torch.full((1, 3), -FP32.largest))
         assert abs(out.item() - 37) <= 2**-17
-        assert torch.allclose(torch.autograd.grad(out, v)[0], torch.tensor(weight), rtol=2**-22)
+        assert torch.allclose(torch.autograd.grad(out, v)[0], torch.tensor(float(weight)), rtol=2**-22)
 
 
 def test_an_exponential_to_the_base_2():
