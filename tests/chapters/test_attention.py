@@ -144,13 +144,15 @@ def test_the_flash_backward_of_pytorch_multiplies_such_a_gradient_by_the_number_
 
     if tuple(map(int, torch.__version__.split("+")[0].split(".")[:2])) != (2, 13):
         pytest.skip("what other versions do was not tried")
-    for way, weight in [(SDPBackend.MATH, 1 / 3), (SDPBackend.FLASH_ATTENTION, 1)]:
-        q, k = torch.ones(1, 1, 1, 1), torch.arange(3.0).reshape(1, 1, 3, 1)
-        v = torch.tensor([1.0, 10, 100]).reshape(1, 1, 3, 1).requires_grad_()
-        with sdpa_kernel(way):
-            out = scaled_dot_product_attention(q, k, v, torch.full((1, 3), -FP32.largest))
-        assert abs(out.item() - 37) <= 2**-17
-        assert torch.allclose(torch.autograd.grad(out, v)[0], torch.tensor(float(weight)), rtol=2**-22)
+    for n in (3, 1000):
+        for way, weight in [(SDPBackend.MATH, 1 / n), (SDPBackend.FLASH_ATTENTION, 1.0)]:
+            q, k = torch.ones(1, 1, 1, 1), torch.arange(n).reshape(1, 1, n, 1) / n
+            v = torch.linspace(1, 73, n).reshape(1, 1, n, 1).requires_grad_()
+            with sdpa_kernel(way):
+                out = scaled_dot_product_attention(q, k, v, torch.full((1, n), -FP32.largest))
+            assert abs(out.item() - 37) <= 2**-14
+            gradient = torch.autograd.grad(out, v)[0]
+            assert torch.allclose(gradient, torch.tensor(weight), rtol=2**-20)
 
 
 def test_an_exponential_to_the_base_2():
