@@ -68,9 +68,10 @@ def flagged(name, arguments, result, under=False):
         values, arguments = np.isinf(values).any(), [np.isinf(np.asarray(arguments[0])).any()]
         return ["over"] if values and not arguments[0] else []
     arguments = [np.asarray(a) for a in arguments]
-    if name in [*REDUCTIONS, *ACCUMULATIONS, "matmul"]:
-        finite = all(np.isfinite(a).all() for a in arguments)
-        nan = any(np.isnan(a).any() for a in arguments)
+    if name == "matmul":
+        return _flagged_products(*arguments, values)
+    if name in [*REDUCTIONS, *ACCUMULATIONS]:
+        finite, nan = np.isfinite(arguments[0]).all(), np.isnan(arguments[0]).any()
         found = {"over": finite, "invalid": not nan and np.isnan(values).any()}
         return [flag for flag, is_set in found.items() if is_set]
     finite = functools.reduce(operator.and_, map(np.isfinite, arguments))
@@ -84,6 +85,25 @@ def flagged(name, arguments, result, under=False):
         "divide": infinite & pole,
         "over": infinite & ~pole,
         "invalid": np.isnan(values) & ~nan,
+    }
+    return [flag for flag, where in found.items() if np.any(where)]
+
+
+def _flagged_products(left, right, values):
+    """Return the flags of a matrix product: it adds up products of two numbers each."""
+
+    def meet(one, other):
+        """Whether a number of one kind is multiplied by one of another kind, for each result."""
+        return one.astype(float) @ other.astype(float) > 0
+
+    def is_in(kind):
+        """Whether a number of this kind takes part."""
+        return meet(kind(left), np.ones_like(right)) | meet(np.ones_like(left), kind(right))
+
+    zero_times_inf = meet(left == 0, np.isinf(right)) | meet(np.isinf(left), right == 0)
+    found = {
+        "over": np.isinf(values) & ~is_in(np.isinf),
+        "invalid": zero_times_inf | (np.isnan(values) & ~is_in(np.isnan)),
     }
     return [flag for flag, where in found.items() if np.any(where)]
 

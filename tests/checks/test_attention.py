@@ -93,11 +93,11 @@ def test_the_starter_of_the_mean_fails_where_padding_is_no_number():
 @pytest.mark.parametrize(
     ("check", "answer", "message"),
     [
-        (check_attention_merge, starter_merge, "Hint: the sums are on different scales"),
+        (check_attention_merge, starter_merge, "relative error"),
         (check_attention_merge, unshifted, "Hint: exp(m) leaves the format"),
         (check_attention_merge, without_sums, "Hint: each block counts by its sum"),
         (check_attention_merge, without_guard, "Hint: -inf - (-inf) is nan"),
-        (check_padded_values, lambda p, v, seen: p @ v, "Hint: 0 times nan is nan"),
+        (check_padded_values, lambda p, v, seen: p @ v, "got nan"),
         (
             check_padded_values,
             lambda p, v, seen: p @ np.nan_to_num(v, nan=0.0, posinf=0.0, neginf=0.0),

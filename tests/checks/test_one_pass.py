@@ -108,11 +108,11 @@ def started_again(scores, values):
 @pytest.mark.parametrize(
     ("check", "answer", "message"),
     [
-        (check_guarded_merge, starter_merge, "Hint: -inf - -inf is nan: subtract another number"),
+        (check_guarded_merge, starter_merge, "NumPy warned: invalid value encountered"),
         (check_guarded_merge, replaced_late, "Hint: nan is replaced too late"),
         (check_guarded_merge, zero_for_nothing, "Hint: m of nothing is -inf"),
         (check_guarded_merge, without_scales, "Hint: the sums are on different scales"),
-        (check_weighted_mean, starter_mean, "Hint: w has to be rescaled whenever s is"),
+        (check_weighted_mean, starter_mean, "relative error"),
         (check_weighted_mean, started_again, "Hint: w has to be rescaled by the factor of s, not"),
         (
             check_weighted_mean,

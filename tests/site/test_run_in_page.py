@@ -31,6 +31,8 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/training": (8, 20),
     "book/low_precision": (11, 21),
     "book/special_values": (14, 20),
+    "book/one_pass": (20, 20),
+    "book/attention": (13, 17),
     "book/rounding_error": (18, 18),
     "book/accuracy": (10, 16),
     "book/corrections": (11, 21),
@@ -43,6 +45,8 @@ OTHER_DIGITS = {
     "book/underflow": {4},
     "book/epsilon": {17},
     "book/cross_entropy": {2},
+    "book/one_pass": {1, 4, 6, 7, 12},
+    "book/attention": {8, 14},
     "book/rounding_error": {1, 4, 9, 14, 15},
     "book/accuracy": {14},
 }
