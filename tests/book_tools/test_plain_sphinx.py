@@ -23,7 +23,7 @@ def run(*command, folder):
 def book(tmp_path_factory):
     """A book of two pages with the settings and extensions of this one, and its conf.py."""
     root = tmp_path_factory.mktemp("plain")
-    for folder in ["book/_ext", "book/_static", "book/explorables"]:
+    for folder in ["book/_ext", "book/_static", "book/explorables", "book/run_in_page"]:
         shutil.copytree(ROOT / folder, root / folder)
     shutil.copy(ROOT / "_config.yml", root)
     shutil.copy(ROOT / "book/references.bib", root / "book")

@@ -50,6 +50,7 @@ def built(folder, builder, name="index.md", page=PAGE):
         "extensions": ["myst_nb", "boxes"],
         "myst_enable_extensions": ["colon_fence"],
         "nb_execution_mode": "off",
+        "source_suffix": {".md": "myst-nb", ".ipynb": "myst-nb"},  # Sphinx shares its default
     }
     out, warnings = folder / builder, io.StringIO()
     with docutils_namespace():

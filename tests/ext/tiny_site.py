@@ -102,7 +102,8 @@ SOURCE = "@book{someone, author={Some One}, title={Some Title}, year=1999, publi
 
 def write(folder, page=PAGE, extensions=EXTENSIONS):
     """Write the sources of the site into a folder, and return it."""
-    shutil.copytree(ROOT / "book" / "_ext", folder / "book" / "_ext", dirs_exist_ok=True)
+    for part in ["_ext", "run_in_page"]:
+        shutil.copytree(ROOT / "book" / part, folder / "book" / part, dirs_exist_ok=True)
     sphinx = CONFIG["sphinx"]
     config = CONFIG | {"sphinx": sphinx | {"config": sphinx["config"] | {"extensions": extensions}}}
     files = {"_config.yml": yaml.safe_dump(config), "_toc.yml": TOC, "other.md": "# Other\n"}
