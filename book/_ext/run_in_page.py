@@ -83,7 +83,6 @@ def add_bars(app, doctree, docname):
     lacks = lacking([code.astext() for code in codes], tags)
     for number, (code, lack) in enumerate(zip(codes, lacks, strict=True), 1):
         code.parent += run_bar(needs=lack, number=number)
-    app.env.metadata[docname]["run-in-page"] = bool(cells)
 
 
 def add_scripts(app, pagename, templatename, context, doctree):

@@ -260,7 +260,10 @@ def _ends_in_semicolon(source, last):
 
 def _told(error, name):
     """Return the line of the cell and the last line of the traceback."""
-    text = "".join(traceback.format_exception_only(error)).strip()
+    try:
+        text = "".join(traceback.format_exception_only(error)).strip()
+    except Exception:  # its class may be anything
+        text = f"an error of {type(error).__qualname__} that cannot be shown"
     if isinstance(error, ModuleNotFoundError):
         text = f"{type(error).__name__}: {error.name} is not at hand in a page"
     if isinstance(error, SyntaxError) and error.filename == name:

@@ -89,7 +89,7 @@ def needed(sources, target, done):
 class Names:
     """The names that a cell uses, binds, imports, and whose objects it may change.
 
-    Empty for a cell that is None or has a wrong syntax: its error is shown when it runs.
+    Empty for a cell that is None or cannot be read: its error is shown when it runs.
     """
 
     def __init__(self, source):
@@ -98,7 +98,7 @@ class Names:
         try:
             tree = ast.parse(source or "")
             self._read(compile(tree, "cell", "exec"))
-        except SyntaxError:
+        except (SyntaxError, ValueError):  # also what is no text, such as half a surrogate pair
             return
         for node in ast.walk(tree):
             match node:
@@ -107,7 +107,7 @@ class Names:
                     self.modules += [alias.name.partition(".")[0] for alias in names]
                 case ast.ImportFrom(module=module, names=names):
                     self._import(names)
-                    self.modules.append(module.partition(".")[0])
+                    self.modules.append((module or "").partition(".")[0])
                 case ast.Attribute(ctx=ast.Store() | ast.Del()):
                     self._change(node)
                 case ast.Subscript(ctx=ast.Store() | ast.Del()):

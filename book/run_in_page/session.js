@@ -174,10 +174,11 @@ class Cell {
     return box;
   }
 
-  /* A figure takes the place of the one that the page has, with its caption. */
+  /* A figure takes the place of the one that the page has. Its caption and its description are true
+     of the printed code, and are left out where the reader has changed it. */
   figure(svg) {
     const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
-    const printed = this.element.querySelector(":scope > :not(.run-output) figure, figure");
+    const printed = this.text === this.printed && this.element.querySelector("figure");
     const figure = printed ? printed.cloneNode(true) : make("figure", {}, make("img"));
     figure.removeAttribute("id");
     figure.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
@@ -232,7 +233,7 @@ let asked; // the cell that the reader waits for
 
 function work() {
   worker ??= Object.assign(new Worker(new URL("worker.js", import.meta.url), { type: "module" }), {
-    onmessage: ({ data }) => hear(data),
+    onmessage: ({ target, data }) => target === worker && hear(data), // not one that was stopped
     onerror: () => end("Python could not be started here."),
   });
   return worker;

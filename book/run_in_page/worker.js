@@ -40,11 +40,14 @@ self.fetch = async (request, options) => {
   return new Response(plain, { headers: { "content-type": "application/wasm" } });
 };
 
-async function open(version) {
+/* Of earlier editions nothing is kept. */
+async function open(version, book) {
   try {
     for (const name of await caches.keys())
       if (name.startsWith("stable-softmax ") && !name.endsWith(version)) await caches.delete(name);
     cache = await caches.open(`stable-softmax ${version}`);
+    for (const { url } of await cache.keys())
+      if (/book-\w+\.zip$/.test(url) && !url.endsWith(book)) await cache.delete(url);
   } catch {
     // without https there is no such cache, and the browser's own has to do
   }
@@ -53,7 +56,7 @@ async function open(version) {
 async function start() {
   say("Starting");
   const { version, book, size } = await (await direct(new URL("run.json", here), { cache: "no-cache" })).json();
-  await open(version);
+  await open(version, book);
   total = size;
   const python = await loadPyodide({ indexURL: here.href, env: { MPLBACKEND: "agg" } });
   await python.loadPackage("numpy", { messageCallback: () => {} });

@@ -161,7 +161,17 @@ def as_samples(x, labels, axis=-1, ignore_label=None):
     return x, labels, axis
 
 
-def as_mask(mask, x):
+def namespace_of_all(**arrays):
+    """Return the namespace of several arguments, by their names; TypeError if they have no one."""
+    try:
+        return array_namespace(*arrays.values())
+    except TypeError:
+        given = {name: type(x).__module__.partition(".")[0] for name, x in arrays.items()}
+        told = ", ".join(f"{name} of {library}" for name, library in given.items())
+        raise TypeError(f"give arrays of one library; these are {told}") from None
+
+
+def as_mask(mask, x, name="x", entry="a class"):
     """Return a mask as a boolean array of the shape, library and device of the logits.
 
     Parameters
@@ -170,6 +180,8 @@ def as_mask(mask, x):
         True where a class takes part; broadcast to the shape of `x`.
     x : array
         Logits, as returned by `as_logits`.
+    name, entry : str
+        What an error calls the logits, and one of them.
 
     Raises
     ------
@@ -180,7 +192,7 @@ def as_mask(mask, x):
     """
     mask = _as_array(mask, "mask")
     if _kind(mask) != "boolean":
-        raise TypeError(f"mask must be boolean, True where a class takes part, not {_held(mask)}")
+        raise TypeError(f"mask must be boolean, True where {entry} takes part, not {_held(mask)}")
     mask = _beside(mask, x)
     if tuple(mask.shape) == tuple(x.shape):
         return mask
@@ -188,7 +200,7 @@ def as_mask(mask, x):
         return namespace(x).broadcast_to(mask, tuple(x.shape))
     except (ValueError, RuntimeError, TypeError):
         raise ValueError(
-            f"mask has shape {tuple(mask.shape)}, which does not broadcast to the shape of x, "
+            f"mask has shape {tuple(mask.shape)}, which does not broadcast to the shape of {name}, "
             f"{tuple(x.shape)}"
         ) from None
 

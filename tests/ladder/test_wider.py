@@ -165,3 +165,10 @@ def test_jax_is_refused_where_it_has_no_float64_and_agrees_where_it_has(name):
 def test_a_row_of_minus_infinity_gives_no_warning():
     x = np.full((2, 3), -np.inf, dtype=np.float32)
     np.testing.assert_array_equal(logsumexp_wider(x), [-np.inf, -np.inf])
+
+
+@pytest.mark.parametrize("function", [softmax_wider, log_softmax_wider, logsumexp_wider])
+@pytest.mark.parametrize("row", [[np.inf, 0.0], [-np.inf, -np.inf], [np.nan, 1.0], [np.nan, 3e38]])
+def test_a_row_without_a_finite_maximum_warns_of_nothing_but_nan(function, row):
+    with np.errstate(all="raise", invalid="ignore", under="ignore"):
+        function(np.float32(row))

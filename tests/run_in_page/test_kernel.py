@@ -30,8 +30,8 @@ def texts(source):
 
 
 def test_what_is_printed_is_one_box_and_the_last_value_another():
-    source = "import sys\nprint(1)\nprint('no', file=sys.stderr)\nprint(2)\n'x' * 3"
-    assert texts(source) == [("stdout", "1\n2\n"), ("stderr", "no\n"), ("result", "'xxx'")]
+    source = "import sys\nprint(1)\nprint('no', file=sys.stderr)\nprint(2)\n'ab' * 2"
+    assert texts(source) == [("stdout", "1\n2\n"), ("stderr", "no\n"), ("result", "'abab'")]
 
 
 @pytest.mark.parametrize(
@@ -68,6 +68,14 @@ def test_an_error_is_told_by_the_line_of_the_cell_and_the_last_line(source, line
     error = run(source)["error"]
     assert error["line"] == line and text in error["text"]
     assert "Traceback" not in error["text"]
+
+
+def test_an_error_that_cannot_be_shown_is_told_all_the_same():
+    source = "class Odd(Exception):\n    def __str__(self):\n        1 / 0\nraise Odd"
+    assert run(source)["error"]["line"] == 4
+    source = "raise type('Odd', (Exception,), {})"  # made without a module
+    kernel.namespace.clear()
+    assert "Odd" in run(source)["error"]["text"]
 
 
 def test_what_was_printed_before_an_error_is_kept():

@@ -79,6 +79,8 @@ def test_a_tag_says_what_no_import_shows():
         (["x = 1", "x = 2\ny = x", "y"], [1, 2]),  # its own x
         (["a = 1", "a += 1", "a"], [0, 1, 2]),
         (["a = 1", None, "a"], [0, 2]),
+        (["a = 1", "a = '\ud800'", "a"], [0, 2]),  # no text
+        (["a = 1", "from . import a", "a"], [1, 2]),
         (["a = 1", "a =", "a"], [0, 2]),  # its error is shown when it runs
     ],
 )

@@ -326,3 +326,15 @@ def test_an_upstream_gradient_that_does_not_fit_is_refused():
         attention_gradient(Q, K, V, UPSTREAM.astype(np.float32))
     with pytest.raises(ValueError, match="upstream must have the shape"):
         attention_gradient(Q, K, V, UPSTREAM[:, 1:])
+
+
+@pytest.mark.parametrize("function", [attention_naive, attention_blocked])
+def test_arrays_of_two_libraries_and_masks_are_refused_in_the_words_of_attention(function):
+    torch = pytest.importorskip("torch")
+    q, k, v = np.ones((2, 3)), np.ones((4, 3)), np.ones((4, 1))
+    with pytest.raises(TypeError, match=r"these are q of torch, k of numpy, v of numpy$"):
+        function(torch.tensor(q), k, v)
+    with pytest.raises(TypeError, match="True where a key takes part"):
+        function(q, k, v, np.ones(4))
+    with pytest.raises(ValueError, match=r"the shape of the scores, \(2, 4\)"):
+        function(q, k, v, np.ones((4, 4), bool))

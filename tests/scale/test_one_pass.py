@@ -356,3 +356,24 @@ def test_one_by_one_a_rising_row_loses_a_hundred_times_more_than_in_two_passes()
     assert error_in_u(merge_in_order(blocks(RISING, 64)), RISING) < 15  # measured 3.7
     assert error_in_u(merge_as_tree(blocks(RISING, 1)), RISING) < 10  # measured 0.4
     assert error_in_u(merge_as_tree(blocks(RISING, 64)), RISING) < 10
+
+
+def test_sums_of_two_libraries_are_refused_by_their_names():
+    torch = pytest.importorskip("torch")
+    theirs = ScaledSum(torch.zeros(3), torch.ones(3))
+    with pytest.raises(TypeError, match=r"one library; these are one of numpy, other of torch$"):
+        merge(ScaledSum(np.zeros(3), np.ones(3)), theirs)
+    with pytest.raises(TypeError, match=r"one library; these are m of numpy, s of torch$"):
+        log_of((np.zeros(3), theirs.s))
+
+
+@pytest.mark.parametrize(
+    ("join", "error", "told"),
+    [
+        (list, TypeError, "the result of join must be a ScaledSum"),
+        (lambda sums: scaled_sum(np.zeros((2, 2))), ValueError, r"must keep the shape \(\), not"),
+    ],
+)
+def test_a_join_that_does_not_join_is_refused(join, error, told):
+    with pytest.raises(error, match=told):
+        logsumexp_in_blocks([1.0, 2.0], block=1, join=join)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from playwright.sync_api import expect
+
 BOOK = Path(__file__).parents[2] / "book"
 # The colors that the theme of the site gives a page: text, background, border.
 COLORS = {
@@ -92,3 +94,36 @@ def check_opening(element, requests, problems):
     assert all(request.startswith("file:") for request in requests)
     form = element.locator("form").bounding_box()["height"]
     assert form <= element.bounding_box()["height"] <= form + 80
+
+
+def walk_by_tab(element):
+    """Reach every control by Tab, in order, and change each by the keyboard."""
+    keyboard = element.page.keyboard
+    controls = element.locator("form :is(button, input, select, [tabindex])").all()
+    controls[0].focus()
+    for control in controls:
+        expect(control).to_be_focused()
+        if control.evaluate("e => e.type === 'checkbox'"):
+            keyboard.press("Space")
+            expect(control).not_to_be_checked()
+        elif control.evaluate("e => e.matches('input, select')"):
+            before = control.input_value()
+            keyboard.press("ArrowUp")
+            if control.input_value() == before:
+                keyboard.press("ArrowDown")
+            assert control.input_value() != before
+        keyboard.press("Tab")
+    assert not element.evaluate("e => e.contains(document.activeElement)")
+
+
+def play_four_steps(element):
+    """Let an explorable with a player play four steps, with a break; the status stays silent."""
+    enter(element, count=4)
+    status, button = element.get_by_role("status"), element.locator("[data-go=play]")
+    for playing in (True, False, True):
+        button.press("Enter")
+        expect(button).to_have_text("Pause" if playing else "Play")
+        expect(status).to_have_attribute("aria-live", "off" if playing else "polite")
+    expect(element.locator("[name=step]")).to_have_value("4", timeout=9000)
+    expect(button).to_have_text("Play")
+    expect(status).to_have_attribute("aria-live", "polite")

@@ -9,7 +9,17 @@ from playwright.sync_api import expect
 
 from stable_softmax import FORMATS, round_to
 from stable_softmax.measure.conditioning import sum_pairwise, sum_sequential
-from tests.site.own_page import cells, check_opening, enter, own_page, press, reset, says
+from tests.site.own_page import (
+    cells,
+    check_opening,
+    enter,
+    own_page,
+    play_four_steps,
+    press,
+    reset,
+    says,
+    walk_by_tab,
+)
 from tests.site.visit import open_page, run_axe
 
 SHORT = ["fp32", "fp16", "bf16", "e5m2", "e4m3"]
@@ -227,19 +237,9 @@ def test_the_ticks_are_the_neighbours_of_the_sum_and_all_of_them(add, fmt, step)
 
 
 def test_it_plays_in_silence_and_tells_at_the_end(add):
-    enter(add, count=4)
-    status, button = add.get_by_role("status"), add.locator("[data-go=play]")
-    button.press("Enter")
-    expect(button).to_have_text("Pause")
-    expect(status).to_have_attribute("aria-live", "off")
-    button.press("Enter")
-    expect(button).to_have_text("Play")
-    expect(status).to_have_attribute("aria-live", "polite")
-    button.press("Enter")
-    expect(add.locator("[name=step]")).to_have_value("4", timeout=9000)
-    expect(button).to_have_text("Play")
-    expect(status).to_have_attribute("aria-live", "polite")
+    play_four_steps(add)
     assert says(add).endswith("The end: 4 instead of 4, the nearest number.")
+    button = add.locator("[data-go=play]")
     button.press("Enter")  # once more, from the start
     expect(button).to_have_text("Pause")
     reset(add)
@@ -270,18 +270,7 @@ def test_a_number_that_makes_no_sum_is_asked_for(add):
 
 
 def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(add):
-    controls = add.locator("form :is(button, input, select, [tabindex])").all()
-    controls[0].focus()
-    for control in controls:
-        expect(control).to_be_focused()
-        if control.evaluate("e => e.matches('input, select')"):
-            before = control.input_value()
-            add.page.keyboard.press("ArrowUp")
-            if control.input_value() == before:
-                add.page.keyboard.press("ArrowDown")
-            assert control.input_value() != before
-        add.page.keyboard.press("Tab")
-    assert not add.evaluate("e => e.contains(document.activeElement)")
+    walk_by_tab(add)
 
 
 def test_a_step_is_shown_within_a_frame(add):

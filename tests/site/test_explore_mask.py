@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
 
 from stable_softmax import FORMATS, round_to, softmax_shifted
 from stable_softmax.special_values import (
@@ -14,7 +13,16 @@ from stable_softmax.special_values import (
     softmax_masked,
     softmax_masked_late,
 )
-from tests.site.own_page import cells, check_opening, enter, own_page, press, reset, says
+from tests.site.own_page import (
+    cells,
+    check_opening,
+    enter,
+    own_page,
+    press,
+    reset,
+    says,
+    walk_by_tab,
+)
 from tests.site.visit import open_page, run_axe
 
 LOGITS = np.array([[2, 1, 0.1, 0], [1, 3, 2, -1], [0, 1, 2, 3]])
@@ -271,21 +279,7 @@ def test_reset_brings_back_logits_masks_and_choices(mask):
 
 
 def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(mask):
-    controls = mask.locator("form :is(button, input, select, [tabindex])").all()
-    controls[0].focus()
-    for control in controls:
-        expect(control).to_be_focused()
-        if control.evaluate("e => e.type === 'checkbox'"):
-            mask.page.keyboard.press("Space")
-            expect(control).not_to_be_checked()
-        elif control.evaluate("e => e.matches('input, select')"):
-            before = control.input_value()
-            mask.page.keyboard.press("ArrowUp")
-            if control.input_value() == before:
-                mask.page.keyboard.press("ArrowDown")
-            assert control.input_value() != before
-        mask.page.keyboard.press("Tab")
-    assert not mask.evaluate("e => e.contains(document.activeElement)")
+    walk_by_tab(mask)
 
 
 def test_a_change_is_shown_within_a_frame(mask):

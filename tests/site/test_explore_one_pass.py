@@ -12,7 +12,18 @@ from playwright.sync_api import expect
 
 from stable_softmax.measure.exact import exp_exact
 from stable_softmax.scale.one_pass import merge_in_order, scaled_sum
-from tests.site.own_page import BOOK, cells, check_opening, enter, own_page, press, reset, says
+from tests.site.own_page import (
+    BOOK,
+    cells,
+    check_opening,
+    enter,
+    own_page,
+    play_four_steps,
+    press,
+    reset,
+    says,
+    walk_by_tab,
+)
 from tests.site.visit import open_page, run_axe
 
 STATES = """e => e.states.map(({ m, s }) => [m, s].map(
@@ -246,18 +257,7 @@ def test_a_row_with_nothing_in_it_ends_at_minus_infinity(one_pass):
 
 
 def test_it_plays_in_silence_and_tells_at_the_end(one_pass):
-    enter(one_pass, count=4)
-    status, button = one_pass.get_by_role("status"), one_pass.locator("[data-go=play]")
-    button.press("Enter")
-    expect(button).to_have_text("Pause")
-    expect(status).to_have_attribute("aria-live", "off")
-    button.press("Enter")
-    expect(button).to_have_text("Play")
-    expect(status).to_have_attribute("aria-live", "polite")
-    button.press("Enter")
-    expect(one_pass.locator("[name=step]")).to_have_value("4", timeout=9000)
-    expect(button).to_have_text("Play")
-    expect(status).to_have_attribute("aria-live", "polite")
+    play_four_steps(one_pass)
     assert "The end: " in says(one_pass)
 
 
@@ -304,18 +304,7 @@ def test_reset_brings_back_the_first_row(one_pass):
 
 
 def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(one_pass):
-    controls = one_pass.locator("form :is(button, input, select, [tabindex])").all()
-    controls[0].focus()
-    for control in controls:
-        expect(control).to_be_focused()
-        if control.evaluate("e => e.matches('input, select')"):
-            before = control.input_value()
-            one_pass.page.keyboard.press("ArrowUp")
-            if control.input_value() == before:
-                one_pass.page.keyboard.press("ArrowDown")
-            assert control.input_value() != before
-        one_pass.page.keyboard.press("Tab")
-    assert not one_pass.evaluate("e => e.contains(document.activeElement)")
+    walk_by_tab(one_pass)
 
 
 def test_a_step_is_shown_within_a_frame(one_pass):

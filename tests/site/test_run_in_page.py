@@ -289,6 +289,17 @@ def test_a_cell_may_draw_what_it_did_not_draw_before(page):
     assert image.get_attribute("alt")
 
 
+def test_a_figure_that_a_reader_has_changed_has_no_caption_that_was_true_before(page):
+    i = page.indices(":has(figure img)")[0]
+    page.run(i)
+    assert page.cells.nth(i).locator(".run-output figcaption").count() == 1
+    box = page.cells.nth(i).get_by_role("textbox")
+    box.fill(box.input_value() + "\n# changed")
+    page.run(i)
+    assert page.cells.nth(i).locator(".run-output figure img").count() == 1
+    assert page.cells.nth(i).locator(".run-output figcaption").count() == 0
+
+
 def test_stop_ends_a_loop_without_end_and_the_page_starts_again(page):
     page.write(FIRST, "while True: pass")
     page.press(FIRST, "Run")

@@ -162,7 +162,7 @@ def _shift(x, xp):
     else:
         top = xp.argmax(x, axis=-1)
         m, top = take_label(x, top)[..., None], top[..., None]
-    shift = xp.where(xp.isfinite(m), m, xp.full_like(m, FP64.largest))
+    shift = xp.where(xp.isfinite(m), m, xp.full_like(m, FP64.largest / 2))  # room for a rounding
     return _put(_or_nan(xp.zeros_like(m), m, xp), top, x - shift, xp), m, top
 
 

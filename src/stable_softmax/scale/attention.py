@@ -12,7 +12,7 @@ import math
 
 from array_api_compat import array_namespace, device
 
-from ..arrays import as_mask, as_number, as_real, at_least_float32
+from ..arrays import as_mask, as_number, as_real, at_least_float32, namespace_of_all
 from ..exact_numbers import count
 from ..special_values import softmax_filled
 
@@ -188,7 +188,7 @@ def _like(number, x, xp):
 def _checked(q, k, v, mask, scale):
     """Return arrays that fit each other, a mask of the shape of the scores, and a factor."""
     q, k, v = as_real(q, "q"), as_real(k, "k"), as_real(v, "v")
-    xp = array_namespace(q, k, v)
+    xp = namespace_of_all(q=q, k=k, v=v)
     shapes = [tuple(part.shape) for part in (q, k, v)]
     if not q.dtype == k.dtype == v.dtype:
         raise TypeError(f"q, k and v must have one dtype, not {q.dtype}, {k.dtype} and {v.dtype}")
@@ -209,12 +209,13 @@ def _checked(q, k, v, mask, scale):
         )
     like_scores = xp.zeros((1,) * q.ndim, dtype=q.dtype, device=device(q))
     like_scores = xp.broadcast_to(like_scores, (*shapes[0][:-1], shapes[1][-2]))  # stores one
-    mask = as_mask(True if mask is None else mask, like_scores)
+    mask = as_mask(True if mask is None else mask, like_scores, "the scores", "a key")
     scale = 1 / math.sqrt(shapes[0][-1]) if scale is None else as_number(scale, "scale")
     return q, k, v, mask, scale, xp
 
 
 def _check_upstream(upstream, q, v):
+    namespace_of_all(upstream=upstream, q=q)
     shape = (*q.shape[:-1], v.shape[-1])
     if upstream.dtype != q.dtype:
         raise TypeError(f"upstream must have the dtype of q, {q.dtype}, not {upstream.dtype}")
@@ -223,4 +224,3 @@ def _check_upstream(upstream, q, v):
             f"upstream must have the shape (..., queries, width), {tuple(shape)}, not "
             f"{tuple(upstream.shape)}"
         )
-    array_namespace(upstream, q)

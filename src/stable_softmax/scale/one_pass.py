@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 
 from array_api_compat import array_namespace
 
-from ..arrays import as_logits, as_number, as_real, at_least_float32, drop_axes
+from ..arrays import (
+    as_logits,
+    as_number,
+    as_real,
+    at_least_float32,
+    drop_axes,
+    namespace_of_all,
+)
 from ..exact_numbers import count
 
 
@@ -151,7 +158,7 @@ def logsumexp_in_blocks(x, axis=-1, keepdims=False, block=64, join=merge_in_orde
     ----------
     block : int
         How many classes are read at a time: from 1, one by one, to the whole row. TypeError if it
-        is not an int, ValueError if it is not positive.
+        is no whole number, ValueError if it is not positive.
     join : callable
         `merge_in_order`, `merge_as_tree` or another function of an iterable of `ScaledSum`.
     """
@@ -186,6 +193,9 @@ def _sum_in_blocks(x, axis, xp, block, join):
     rows = xp.reshape(xp.moveaxis(x, axis, last) if axis else x, (*kept, n))
     starts = range(0, n, block)
     total = join(scaled_sum(rows[..., i : min(i + block, n)]) for i in starts)
+    total = _pair(total, "the result of join")
+    if tuple(total.m.shape) != tuple(kept):
+        raise ValueError(f"join must keep the shape {tuple(kept)}, not {tuple(total.m.shape)}")
     shape = tuple(1 if a in axis else size for a, size in enumerate(x.shape))
     return ScaledSum(*(xp.reshape(part, shape) for part in total))
 
@@ -198,7 +208,7 @@ def _two(one, other):
             f"one has shape {tuple(one.m.shape)}, and other has shape {tuple(other.m.shape)}: "
             "sums of different rows are not merged"
         )
-    return one, other, array_namespace(*one, *other)
+    return one, other, namespace_of_all(one=one.m, other=other.m)
 
 
 def _checked(sums):
@@ -220,6 +230,7 @@ def _pair(total, name):
     m, s = (
         as_real(part, f"the {which} of {name}") for part, which in zip(total, "ms", strict=True)
     )
+    namespace_of_all(m=m, s=s)
     if tuple(m.shape) != tuple(s.shape):
         raise ValueError(f"m and s of {name} must have one shape, not {m.shape} and {s.shape}")
     return ScaledSum(m, s)
