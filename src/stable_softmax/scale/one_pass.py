@@ -158,7 +158,7 @@ def logsumexp_in_blocks(x, axis=-1, keepdims=False, block=64, join=merge_in_orde
     ----------
     block : int
         How many classes are read at a time: from 1, one by one, to the whole row. TypeError if it
-        is no whole number, ValueError if it is not positive.
+        is not a whole number, ValueError if it is not positive.
     join : callable
         `merge_in_order`, `merge_as_tree` or another function of an iterable of `ScaledSum`.
     """
