@@ -148,13 +148,12 @@ def _logsumexp_rows(x, scratch):
 
 
 def _loss_rows(x, labels, out):
-    at_label = np.arange(len(x)), labels
     z = _by_row(np.subtract, x, _maxima(x), out)
-    z_label = z[at_label]
+    at_label = np.arange(len(x)) * x.shape[1] + labels  # in all of out: faster than two indices
+    z_label = z.reshape(-1)[at_label]
     e = np.exp(z, out=out)
     s = _sums(e)
-    _by_row(np.divide, e, s, out)
-    out[at_label] -= 1
+    _by_row(np.divide, e, s, out).reshape(-1)[at_label] -= 1
     return np.log(s) - z_label
 
 
@@ -254,11 +253,11 @@ def _unrows(rows, x, axis):
 
 
 def _result_rows(rows, x, axis, out):
-    """Return the rows to write to: those of `out`, unless it is not made of rows or hides `x`."""
+    """Return rows to write to: `out`, unless it is not made of whole rows or overlaps `x`."""
     if out is not None:
         target = _rows(out, axis)
-        overlaps = np.may_share_memory(out, x) and not _is_same(out, x)
-        if np.may_share_memory(target, out) and not overlaps:
+        fits = target.flags.c_contiguous and np.may_share_memory(target, out)
+        if fits and (_is_same(out, x) or not np.may_share_memory(out, x)):
             return target
     return np.empty(rows.shape, x.dtype)
 
