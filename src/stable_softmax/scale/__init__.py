@@ -1,1 +1,1 @@
-"""More rows, more classes, more machines: the same laws where their cost is paid."""
+"""More classes, more rows, more machines: the same laws where they are paid for."""
