@@ -54,9 +54,10 @@ def report(table):
         lines.append(
             f"{race.fmt:5}{race.function:20}{shape:>19}{race.nanoseconds:8.2f}" + "".join(cells)
         )
-    for fmt, times in table.widths.items():
-        texts = (f"{n}: {t:.2f}" for n, t in times.items())
-        lines.append(f"{fmt:5}softmax, ns by number of classes: " + ", ".join(texts))
+    for fmt, by_name in table.widths.items():
+        for name, times in by_name.items():
+            texts = ", ".join(f"{n}: {t:.2f}" for n, t in times.items())
+            lines.append(f"{fmt:5}softmax, {name}, ns by number of classes: {texts}")
     lines += [f"MISSED  {line}" for line in table.missed]
     lines.append(f"{len(table.missed)} goals missed")
     return lines
