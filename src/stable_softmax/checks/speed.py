@@ -47,8 +47,8 @@ def check_bytes_moved(function):
 def check_needs_shift(function):
     """Check an answer to "When is no shift needed?".
 
-    ``function(x)`` gets float32 logits of shape (rows, classes). It returns False if they all lie in
-    -60 .. 60, and True otherwise: for nan and infinities as well.
+    ``function(x)`` gets float32 logits of shape (rows, classes). It returns False if they all
+    lie in -60 .. 60, and True otherwise: for nan and infinities as well.
     """
     rows = {
         "small logits": ([[1.0, 2.0], [3.0, -4.0]], False),
