@@ -58,7 +58,8 @@ def test_without_a_shift_the_error_does_not_grow_with_the_spread():
         x = (spread * base).astype(np.float32)
         p = softmax_exact(x, dtype="fp64")
         for f in (softmax_blocked, softmax_shifted):
-            worst[f, spread] = relative_error(f(x), p).max() / FP32.unit_roundoff
+            error = relative_error(f(x), p)[p > FP32.smallest_normal]
+            worst[f, spread] = error.max() / FP32.unit_roundoff
     assert worst[softmax_blocked, 118] < 8
     assert worst[softmax_shifted, 118] > 4 * worst[softmax_blocked, 118]
 

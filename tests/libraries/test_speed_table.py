@@ -1,6 +1,7 @@
 """The table of make bench: what takes part, in which order, and which goals are missed."""
 
 import dataclasses
+import types
 
 import numpy as np
 import pytest
@@ -67,6 +68,18 @@ def test_calls_take_turns_and_a_clock_that_stands_in_is_read_around_each():
     assert 2 < times.shape[1] <= 10  # until the clock has gone on by 30
     assert take_turns(calls, 0, least=4, clock=lambda: 0.0).shape == (3, 4)
     assert take_turns(calls, 1, most=7, clock=lambda: 0.0).shape == (3, 7)
+
+
+@pytest.mark.parametrize(("threads", "clock"), [("1", "process_time"), ("2", "perf_counter")])
+def test_the_time_of_several_threads_is_not_added_up(monkeypatch, threads, clock):
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+    for name in ("process_time", "perf_counter"):
+        monkeypatch.setattr(speed_table.time, name, lambda name=name: read.append(name) or 0.0)
+    fine = types.SimpleNamespace(resolution=1e-9)
+    monkeypatch.setattr(speed_table.time, "get_clock_info", lambda name: fine)
+    read = []
+    take_turns([int], 0, least=1)
+    assert set(read) == {clock}
 
 
 def test_all_contestants_of_a_race_compute_the_same():

@@ -45,7 +45,7 @@ def check_bytes_moved(function):
 
 
 def check_needs_shift(function):
-    """Check an answer to "When is no shift needed?".
+    """Check an answer to "Does this block need a shift?".
 
     ``function(x)`` gets float32 logits of shape (rows, classes). It returns False if they all
     lie in -60 .. 60, and True otherwise: for nan and infinities as well.

@@ -29,12 +29,6 @@ GOALS = {
     "longer rows": (("softmax", "fp32", lambda rows, n: n > 10, "SciPy", 0.6),),
     "every shape": tuple((LOSS, f.name, lambda rows, n: True, "PyTorch", 0.75) for f in FORMATS),
 }
-#: The time that this process has worked, without what other programs took; if it is fine enough.
-_CLOCK = (
-    time.process_time
-    if time.get_clock_info("process_time").resolution < 1e-6
-    else time.perf_counter
-)
 FLAT = 2  # the largest time per logit over the smallest, for all numbers of classes
 
 
@@ -163,7 +157,7 @@ def kept(path):
     return SpeedTable(**found | {"races": tuple(Race(**race) for race in found["races"])})
 
 
-def take_turns(calls, seconds, least=5, most=400, clock=_CLOCK):
+def take_turns(calls, seconds, least=5, most=400, clock=None):
     """Call functions in turns, so that what slows the machine slows them all.
 
     Parameters
@@ -173,13 +167,16 @@ def take_turns(calls, seconds, least=5, most=400, clock=_CLOCK):
         About how long each is repeated.
     least, most : int
         How often each is called, besides once to warm up.
-    clock : callable
+    clock : callable, optional
+        By default the time that this process has worked, without what other programs took, if NumPy
+        is held to one thread and the time is fine enough; otherwise the time that has passed.
 
     Returns
     -------
     numpy.ndarray of float64, shape (calls, rounds)
         The time of each call.
     """
+    clock = clock or _clock()
     for call in calls:
         call()
     rounds, end = [], clock() + seconds * len(calls)
@@ -231,9 +228,17 @@ def contestants(x, labels):
 _THREADS = "threads of NumPy's BLAS"
 
 
+def _threads():
+    return os.environ.get("OPENBLAS_NUM_THREADS", "not limited")
+
+
+def _clock():
+    fine = time.get_clock_info("process_time").resolution < 1e-6
+    return time.process_time if fine and _threads() == "1" else time.perf_counter
+
+
 def _machine():
-    threads = os.environ.get("OPENBLAS_NUM_THREADS", "not limited")
-    return describe_machine() | {_THREADS: threads}
+    return describe_machine() | {_THREADS: _threads()}
 
 
 def _races(fmt, rows, classes, seconds):
