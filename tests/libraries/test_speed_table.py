@@ -70,12 +70,11 @@ def test_calls_take_turns_and_a_clock_that_stands_in_is_read_around_each():
     assert take_turns(calls, 1, most=7, clock=lambda: 0.0).shape == (3, 7)
 
 
-@pytest.mark.parametrize(("threads", "clock"), [("1", "process_time"), ("2", "perf_counter")])
-def test_the_time_of_several_threads_is_not_added_up(monkeypatch, threads, clock):
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads)
+@pytest.mark.parametrize(("step", "clock"), [(1e-9, "process_time"), (0.015, "perf_counter")])
+def test_the_time_that_the_process_worked_is_taken_where_it_is_fine(monkeypatch, step, clock):
     for name in ("process_time", "perf_counter"):
         monkeypatch.setattr(speed_table.time, name, lambda name=name: read.append(name) or 0.0)
-    fine = types.SimpleNamespace(resolution=1e-9)
+    fine = types.SimpleNamespace(resolution=step)
     monkeypatch.setattr(speed_table.time, "get_clock_info", lambda name: fine)
     read = []
     take_turns([int], 0, least=1)
@@ -129,7 +128,7 @@ def test_a_small_measurement_shows_its_progress_and_can_be_kept(tmp_path):
     assert all(race.nanoseconds >= 0 for race in found.races)
     keep(found, tmp_path / "bench.json")
     assert kept(str(tmp_path / "bench.json")) == found
-    assert set(describe_machine()) < set(found.machine)
+    assert describe_machine() == found.machine
 
 
 def test_a_table_of_other_code_or_another_machine_is_not_taken(tmp_path, monkeypatch):

@@ -31,6 +31,7 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/training": (8, 20),
     "book/low_precision": (6, 21),
     "book/special_values": (14, 20),
+    "book/speed": (9, 15),
     "book/rounding_error": (18, 18),
     "book/accuracy": (11, 16),
     "book/corrections": (11, 21),

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -65,7 +64,7 @@ class SpeedTable:
     Parameters
     ----------
     machine : mapping of str to str
-        See `stable_softmax.libraries.adapters.describe_machine`; and the threads of NumPy's BLAS.
+        See `stable_softmax.libraries.adapters.describe_machine`.
     races : tuple of Race
     widths : mapping
         By format, name and number of classes: nanoseconds for each logit of a softmax. Ours writes
@@ -125,7 +124,7 @@ def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, elements=1 << 20, progres
     under_way = progress(samples, "formats and shapes") if progress else samples
     races = [race for sample in under_way for race in _races(*sample, seconds)]
     times = {fmt.name: _times_by_width(fmt, widths, seconds, elements) for fmt in FORMATS}
-    return SpeedTable(_machine(), tuple(races), times)
+    return SpeedTable(describe_machine(), tuple(races), times)
 
 
 def keep(table, path):
@@ -151,8 +150,7 @@ def kept(path):
     SpeedTable or None
     """
     found = json.loads(Path(path).read_text()) if Path(path).exists() else {}
-    versions = {k: v for k, v in found.get("machine", {}).items() if k != _THREADS}
-    if found.pop("code", None) != _code() or versions != describe_machine():
+    if found.pop("code", None) != _code() or found["machine"] != describe_machine():
         return None
     return SpeedTable(**found | {"races": tuple(Race(**race) for race in found["races"])})
 
@@ -168,8 +166,8 @@ def take_turns(calls, seconds, least=5, most=400, clock=None):
     least, most : int
         How often each is called, besides once to warm up.
     clock : callable, optional
-        By default the time that this process has worked, without what other programs took, if NumPy
-        is held to one thread and the time is fine enough; otherwise the time that has passed.
+        By default the time that this process has worked, without what other programs took, if the
+        system tells it finely enough; otherwise the time that has passed.
 
     Returns
     -------
@@ -225,20 +223,9 @@ def contestants(x, labels):
     return calls
 
 
-_THREADS = "threads of NumPy's BLAS"
-
-
-def _threads():
-    return os.environ.get("OPENBLAS_NUM_THREADS", "not limited")
-
-
 def _clock():
     fine = time.get_clock_info("process_time").resolution < 1e-6
-    return time.process_time if fine and _threads() == "1" else time.perf_counter
-
-
-def _machine():
-    return describe_machine() | {_THREADS: _threads()}
+    return time.process_time if fine else time.perf_counter
 
 
 def _races(fmt, rows, classes, seconds):
