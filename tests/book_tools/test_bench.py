@@ -31,7 +31,7 @@ def test_the_program_keeps_its_table_and_fails_if_a_goal_is_missed(
     assert asked == [{"seconds": 0.01, "progress": bench.show_progress}]
     printed = capsys.readouterr().out
     assert f"{status} goals missed" in printed
-    assert ("MISSED  softmax, fp32, 4096 x 10: 0.30 x SciPy" in printed) == bool(status)
+    assert ("MISSED  softmax, fp32, 4096 x 10: 0.300 x SciPy" in printed) == bool(status)
     assert kept(book / "_build/bench.json") == table(ratio)
 
 

@@ -87,7 +87,7 @@ class SpeedTable:
                     if judged and counts(race.rows, race.classes) and ratio > most:
                         lines.append(
                             f"{function}, {fmt}, {race.rows} x {race.classes}: "
-                            f"{ratio:.2f} x {rival}; the goal for {where} is {most}"
+                            f"{ratio:.3f} x {rival}; the goal for {where} is {most}"
                         )
         for fmt, by_name in self.widths.items():
             times = by_name["ours"]
