@@ -2,7 +2,7 @@
 # Everything that is made goes into .venv/, .venv-classroom/ and _build/, and marks into marks/;
 # outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
-.PHONY: help book book-student runtime test site-test classroom-test accuracy serve release notebooks pins clean
+.PHONY: help book book-student runtime test site-test classroom-test accuracy bench serve release notebooks pins clean
 .PHONY: release-assignment grade hand-marks
 PORT = 8000
 BIN = .venv/bin
@@ -63,6 +63,9 @@ classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken a
 
 accuracy: .venv/ready ## measure every function against every library, some minutes; the book shows the result
 	$(BIN)/python -m book_tools.accuracy
+
+bench: .venv/ready ## time softmax in blocks against SciPy and PyTorch, on one thread; the book shows the result
+	OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m book_tools.bench
 
 serve: book ## build the site and show it at http://127.0.0.1:8000 (another port: PORT=8001)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html

@@ -438,6 +438,7 @@ def test_every_module_is_on_the_page_of_the_package():
 ALGORITHMS = [
     *("softmax", "logsumexp", "log_softmax", "cross_entropy"),
     *("ladder/twosum", "ladder/wider", "ladder/double_double", "ladder/pair_arithmetic"),
+    "scale/blocked",
 ]
 
 

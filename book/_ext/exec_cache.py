@@ -56,7 +56,7 @@ def fingerprint(root):
     digest = hashlib.sha256()
     files = [p for p in (root / "src" / PACKAGE.replace("-", "_")).rglob("*") if p.is_file()]
     sources = sorted(path for path in files if path.suffix != ".pyc")
-    for path in [*sources, *root.glob("_build/accuracy.json")]:
+    for path in [*sources, *root.glob("_build/accuracy.json"), *root.glob("_build/bench.json")]:
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
         digest.update(path.read_bytes() + b"\0")
     packages = [f"{name}=={version}" for name, version in sorted(versions().items())]

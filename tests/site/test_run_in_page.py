@@ -32,6 +32,7 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/low_precision": (11, 21),
     "book/special_values": (14, 20),
     "book/one_pass": (20, 20),
+    "book/speed": (9, 15),
     "book/attention": (13, 17),
     "book/rounding_error": (18, 18),
     "book/accuracy": (10, 16),

@@ -27,5 +27,6 @@ from .report import Case, Report, check_cases
 from .rounding_error import check_accurate_sum, check_loss_condition
 from .softmax import check_class_axis, check_softmax_floor, check_temperature
 from .special_values import check_masked_rows, check_mean_of_batches, check_where_backward
+from .speed import check_bytes_moved, check_needs_shift
 from .training import check_clip, check_monitor, check_standardize
 from .underflow import check_boltzmann_weights, check_log_of_product, check_underflow_zone

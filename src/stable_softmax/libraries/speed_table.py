@@ -1,0 +1,303 @@
+"""Time the functions in blocks beside other libraries, in turns, and say which goals they miss."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..floating_point import FP32, FP64
+from ..scale import blocked
+from .adapters import describe_machine, is_installed
+
+SHAPES = (64, 10), (4096, 10), (1_000_000, 10), (4096, 1000), (512, 50_257), (16, 128_256)
+FORMATS = FP32, FP64
+#: Numbers of classes by which it is judged whether the time per logit depends on them.
+WIDTHS = 2, 3, 5, 10, 32, 100, 1000, 8192, 131_072
+LOSS = "loss with gradient"
+#: By name: function, format, whether a shape counts, rival, and the largest ratio to it.
+GOALS = {
+    "10 classes, 4,096 rows or more": (
+        ("softmax", "fp32", lambda rows, n: n == 10 and rows >= 4096, "SciPy", 0.25),
+        ("softmax", "fp32", lambda rows, n: n == 10 and rows >= 4096, "PyTorch", 0.12),
+    ),
+    "longer rows": (("softmax", "fp32", lambda rows, n: n > 10, "SciPy", 0.6),),
+    "every shape": tuple((LOSS, f.name, lambda rows, n: True, "PyTorch", 0.75) for f in FORMATS),
+}
+FLAT = 2  # the largest time per logit over the smallest, for all numbers of classes
+
+
+@dataclass(frozen=True)
+class Race:
+    """The times of one function on one sample, beside those of others that took turns with it.
+
+    Parameters
+    ----------
+    function : str
+        ``"softmax"``, ``"log_softmax"``, ``"logsumexp"`` or `LOSS`.
+    fmt : str
+    rows, classes : int
+        The shape of the logits.
+    nanoseconds : float
+        The median time for each logit, without `out`.
+    ratios : mapping of str to float
+        By rival, the median of our time over its time. `np.exp` and `np.copyto` write into an array
+        that is there, and are compared with ours into such an array.
+    """
+
+    function: str
+    fmt: str
+    rows: int
+    classes: int
+    nanoseconds: float
+    ratios: Mapping
+
+
+@dataclass(frozen=True)
+class SpeedTable:
+    """All races of one run, and what they ran on.
+
+    Parameters
+    ----------
+    machine : mapping of str to str
+        See `stable_softmax.libraries.adapters.describe_machine`.
+    races : tuple of Race
+    widths : mapping
+        By format, name and number of classes: nanoseconds for each logit of a softmax. Ours writes
+        into an array that is there.
+    """
+
+    machine: Mapping
+    races: tuple
+    widths: Mapping
+
+    @property
+    def missed(self):
+        """One line for each goal that was not reached."""
+        lines = []
+        for where, goals in GOALS.items():
+            for function, fmt, counts, rival, most in goals:
+                for race in self.races:
+                    ratio = race.ratios.get(rival, 0)
+                    judged = (race.function, race.fmt) == (function, fmt)
+                    if judged and counts(race.rows, race.classes) and ratio > most:
+                        lines.append(
+                            f"{function}, {fmt}, {race.rows} x {race.classes}: "
+                            f"{ratio:.3f} x {rival}; the goal for {where} is {most}"
+                        )
+        for fmt, by_name in self.widths.items():
+            times = by_name["ours"]
+            factor = max(times.values()) / min(times.values())
+            if factor > FLAT:
+                lines.append(
+                    f"softmax, {fmt}: time per logit differs by {factor:.2f} over "
+                    f"{min(map(int, times))} to {max(map(int, times))} classes; the goal is {FLAT}"
+                )
+        return lines
+
+
+def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, elements=1 << 20, progress=None):
+    """Time all functions on all samples.
+
+    Parameters
+    ----------
+    shapes : sequence of (int, int)
+        Rows and classes.
+    widths : sequence of int
+        Numbers of classes whose time per logit is compared.
+    seconds : float
+        About how long each call is repeated.
+    elements : int
+        Logits in each sample of `widths`.
+    progress : callable, optional
+        See `stable_softmax.libraries.accuracy_table.measure`.
+
+    Returns
+    -------
+    SpeedTable
+    """
+    samples = [(fmt, *shape) for fmt in FORMATS for shape in shapes]
+    under_way = progress(samples, "formats and shapes") if progress else samples
+    races = [race for sample in under_way for race in _races(*sample, seconds)]
+    times = {fmt.name: _times_by_width(fmt, widths, seconds, elements) for fmt in FORMATS}
+    return SpeedTable(describe_machine(), tuple(races), times)
+
+
+def keep(table, path):
+    """Write a table into a file, with what it was measured with.
+
+    Parameters
+    ----------
+    table : SpeedTable
+    path : str or Path
+    """
+    Path(path).write_text(json.dumps({"code": _code(), **asdict(table)}))
+
+
+def kept(path):
+    """Return the table in a file, if it is one of this code, these versions and this kind of CPU.
+
+    Parameters
+    ----------
+    path : str or Path
+
+    Returns
+    -------
+    SpeedTable or None
+    """
+    found = json.loads(Path(path).read_text()) if Path(path).exists() else {}
+    if found.pop("code", None) != _code() or found["machine"] != describe_machine():
+        return None
+    return SpeedTable(**found | {"races": tuple(Race(**race) for race in found["races"])})
+
+
+def take_turns(calls, seconds, least=5, most=400, clock=None):
+    """Call functions in turns, so that what slows the machine slows them all.
+
+    Parameters
+    ----------
+    calls : sequence of callable
+    seconds : float
+        About how long each is repeated.
+    least, most : int
+        How often each is called, besides once to warm up.
+    clock : callable, optional
+        By default the time that this process has worked, without what other programs took, if the
+        system tells it finely enough; otherwise the time that has passed.
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (calls, rounds)
+        The time of each call.
+    """
+    clock = clock or _clock()
+    for call in calls:
+        call()
+    rounds, end = [], clock() + seconds * len(calls)
+    while len(rounds) < least or (len(rounds) < most and clock() < end):
+        spent = []
+        for call in calls:
+            start = clock()
+            call()
+            spent.append(clock() - start)
+        rounds.append(spent)
+    return np.array(rounds).T
+
+
+def contestants(x, labels):
+    """Return the calls that are compared: by function, a dictionary from names to calls.
+
+    The first one is ours. PyTorch uses one thread in its calls.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (rows, classes)
+    labels : numpy.ndarray of int64, shape (rows,)
+
+    Returns
+    -------
+    dict of str to (dict of str to callable)
+    """
+    out = np.empty_like(x)
+    calls = {
+        name: {"ours": partial(getattr(blocked, f"{name}_blocked"), x)}
+        for name in ("softmax", "log_softmax", "logsumexp")
+    }
+    calls[LOSS] = {"ours": partial(blocked.cross_entropy_with_gradient_blocked, x, labels)}
+    for name in ("softmax", "log_softmax"):
+        calls[name]["ours, out="] = partial(calls[name]["ours"], out=out)
+        calls[name]["np.exp"] = partial(np.exp, x, out=out)
+        calls[name]["np.copyto"] = partial(np.copyto, out, x)
+    if is_installed("scipy"):
+        from scipy import special
+
+        for name in ("softmax", "log_softmax", "logsumexp"):
+            calls[name]["SciPy"] = partial(getattr(special, name), x, axis=-1)
+    if is_installed("torch"):
+        for name, call in _torch_calls(x, labels).items():
+            calls[name]["PyTorch"] = call
+    return calls
+
+
+def _clock():
+    fine = time.get_clock_info("process_time").resolution < 1e-6
+    return time.process_time if fine else time.perf_counter
+
+
+def _races(fmt, rows, classes, seconds):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, classes)).astype(fmt.dtype)
+    for function, calls in contestants(x, rng.integers(0, classes, rows)).items():
+        with _one_torch_thread():
+            times = dict(zip(calls, take_turns(list(calls.values()), seconds), strict=True))
+        ours = times.pop("ours")
+        given = times.pop("ours, out=", None)
+        ratios = {
+            name: float(np.median((given if name.startswith("np.") else ours) / theirs))
+            for name, theirs in times.items()
+        }
+        yield Race(function, fmt.name, rows, classes, float(np.median(ours)) / x.size * 1e9, ratios)
+
+
+def _times_by_width(fmt, widths, seconds, elements):
+    rng, calls = np.random.default_rng(0), {}
+    for n in widths:
+        x = rng.normal(size=(max(1, elements // n), n)).astype(fmt.dtype)
+        found = contestants(x, np.zeros(len(x), np.int64))["softmax"]
+        found["ours"] = found["ours, out="]
+        for name in ("ours", "SciPy", "PyTorch"):
+            if name in found:
+                calls[name, str(n)] = found[name], x.size
+    with _one_torch_thread():
+        times = np.median(take_turns([call for call, _ in calls.values()], seconds), axis=1)
+    table = {}
+    for ((name, n), (_, size)), t in zip(calls.items(), times, strict=True):
+        table.setdefault(name, {})[n] = float(t / size * 1e9)
+    return table
+
+
+def _torch_calls(x, labels):
+    import torch
+
+    t, y = torch.from_numpy(x), torch.from_numpy(labels)
+    variable = t.clone().requires_grad_()
+
+    def loss_and_gradient():
+        variable.grad = None
+        losses = torch.nn.functional.cross_entropy(variable, y, reduction="none")
+        losses.sum().backward()
+        return losses.detach().numpy(), variable.grad.numpy()
+
+    return {
+        "softmax": lambda: torch.softmax(t, -1).numpy(),
+        "log_softmax": lambda: torch.log_softmax(t, -1).numpy(),
+        "logsumexp": lambda: torch.logsumexp(t, -1).numpy(),
+        LOSS: loss_and_gradient,
+    }
+
+
+class _one_torch_thread:
+    def __enter__(self):
+        if is_installed("torch"):
+            import torch
+
+            self.threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+
+    def __exit__(self, *error):
+        if is_installed("torch"):
+            import torch
+
+            torch.set_num_threads(self.threads)
+
+
+def _code():
+    """Return a hash of what is timed and of what times it."""
+    digest = hashlib.sha256()
+    for path in (Path(blocked.__file__), Path(__file__)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
