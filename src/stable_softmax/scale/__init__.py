@@ -1,0 +1,1 @@
+"""More classes, more rows, more machines: the same laws where they are paid for."""
