@@ -27,3 +27,4 @@ from .softmax import check_class_axis, check_softmax_floor, check_temperature
 from .special_values import check_masked_rows, check_mean_of_batches, check_where_backward
 from .training import check_clip, check_monitor, check_standardize
 from .underflow import check_boltzmann_weights, check_log_of_product, check_underflow_zone
+from .vocabulary import check_carried_loss, check_mean_of_machines

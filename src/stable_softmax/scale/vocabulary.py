@@ -217,7 +217,7 @@ def vocabulary_loss_and_gradients(hidden, weights, labels, bias=None, **options)
 def loss_and_gradient_from_logits(x, labels, *, ignore_label=-100, out=None):
     """Mean cross-entropy of logits that are there, and its gradient, a few rows at a time.
 
-    Beside the gradient it needs one MB or one row, whichever is more, for the exponentials.
+    Beside the gradient it needs one MB, or one row if that is more, for the exponentials.
 
     Parameters
     ----------
@@ -468,8 +468,9 @@ def _sums_of_rows(task):
         sums.at_label[i] = x[i, j]
         m = xp.maximum(sums.m, xp.max(x, axis=-1))
         shift = xp.where(m == -math.inf, xp.zeros_like(m), m)  # -inf - (-inf) would be nan
-        # the only tile lends its logits to the gradient
-        z, old = x - shift[:, None], sums.m - shift
+        z = x if len(columns) > 1 else x + 0  # the only tile lends its logits to the gradient
+        z -= shift[:, None]
+        old = sums.m - shift
         weighted = sums.weighted
         if task.label_smoothing:
             weighted = weighted + _weighted(z, task, part, xp)
