@@ -255,7 +255,7 @@ def loss_and_gradient_from_logits(x, labels, *, ignore_label=-100, out=None):
     total = _zeros(x, ())
     for rows in _slices(x.shape[0], max(1, _TILE // x.shape[1])):
         total = total + _write_gradient(x[rows], labels[rows], ignore_label, number, out[rows], xp)
-    return total / number, out
+    return xp.asarray(total / number, dtype=at_least_float32(x[:0]).dtype)[()], out
 
 
 def _write_gradient(x, labels, ignore_label, number, out, xp):
@@ -295,7 +295,7 @@ def loss_of(task, sums):
     loss = xp.sum(losses) / d_loss
     if task.z_loss:
         loss = loss + task.z_loss * xp.sum((sums.m + log_sum) ** 2) / d_z
-    return loss
+    return xp.asarray(loss, dtype=sums.m.dtype)[()]
 
 
 def loss_and_gradients_of(task):
