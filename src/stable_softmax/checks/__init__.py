@@ -30,3 +30,4 @@ from .special_values import check_masked_rows, check_mean_of_batches, check_wher
 from .speed import check_bytes_moved, check_needs_shift
 from .training import check_clip, check_monitor, check_standardize
 from .underflow import check_boltzmann_weights, check_log_of_product, check_underflow_zone
+from .vocabulary import check_carried_loss, check_mean_of_machines
