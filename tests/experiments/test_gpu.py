@@ -7,7 +7,15 @@ import sys
 import pytest
 
 from stable_softmax.experiments import gpu, gpu_measures
-from stable_softmax.experiments.gpu import beside, describe, find_gpu, main, measure, measured
+from stable_softmax.experiments.gpu import (
+    beside,
+    describe,
+    find_gpu,
+    main,
+    measure,
+    measured,
+    ratios,
+)
 from stable_softmax.experiments.gpu import record as recorded
 
 
@@ -92,6 +100,20 @@ def test_what_was_written_in_the_folder_above_is_found_and_its_holes_are_shown(t
     assert not any(place.startswith("yours") for _, place, *_ in beside("sure")[1])
     with pytest.raises(KeyError, match="speeds"):
         beside("speeds")
+
+
+def test_ratios_are_taken_place_by_place_and_keep_the_holes(tmp_path):
+    limit, other = "torch.exp, one read and one write", "F.softmax"
+    yours = {limit: {"n = 10": 2.0, "n = 1,000": 4.0}, other: {"n = 10": 3.0, "n = 1,000": None}}
+    written(tmp_path / gpu.MEASURED, {"speed": yours})
+    _, rows = ratios("speed", of=limit)
+    assert [other, "yours: another card", 1.5, None, None, None] in rows
+    times = recorded()["tables"]["speed"]
+    expected = [times[other][n] / times[limit][n] for n in times[other]]
+    assert [other, "H100, recorded", *expected] in rows
+    assert limit not in {row for row, *_ in rows}
+    with pytest.raises(KeyError, match="a row"):
+        ratios("speed", of="a row")
 
 
 def test_without_a_gpu_the_program_says_so_in_one_sentence_and_fails(monkeypatch, capsys):

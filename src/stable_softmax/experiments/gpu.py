@@ -90,6 +90,38 @@ def beside(table, here=None, path=MEASURED):
     return ["", "measured on", *columns], rows
 
 
+def ratios(table, of, path=MEASURED):
+    """Return the header and the rows of a table as ratios to one of its rows, place by place.
+
+    Other parameters and errors: see `beside`.
+
+    Parameters
+    ----------
+    of : str
+        The row by whose numbers the others are divided.
+
+    Returns
+    -------
+    header : list of str
+    rows : list of list
+        None where one of the two numbers is missing.
+    """
+    header, rows = beside(table, path=path)
+    base = {place: numbers for row, place, *numbers in rows if row == of}
+    if not base:
+        raise KeyError(of)
+    divided = [
+        [row, place, *(_ratio(a, b) for a, b in zip(numbers, base[place], strict=True))]
+        for row, place, *numbers in rows
+        if row != of
+    ]
+    return header, divided
+
+
+def _ratio(a, b):
+    return None if a is None or b is None else a / b
+
+
 def find_gpu():
     """Return the GPU as PyTorch names it, ``"cuda"``.
 
