@@ -15,6 +15,7 @@ from stable_softmax.libraries.adapters import (
     is_installed,
     why_no_mxnet,
 )
+from stable_softmax.measure.memory import kept_for_backward, peak_memory
 from tests.pages import ROOT
 
 BOOK = ROOT / "book"
@@ -163,8 +164,31 @@ def test_a_name_fits_on_a_phone():
     assert len(longest) <= 37, f"the table of {longest} would hide its right end"
 
 
-def test_the_guide_is_one_page():
-    assert len(re.findall(r"\w+", re.sub(r"\]\(\S+\)", "", PAGE))) <= 1500
+@pytest.mark.parametrize("question", TABLES)
+def test_a_question_is_answered_in_a_few_lines(question):
+    table = " ".join(cell for _, cell in TABLES[question])
+    assert len(re.findall(r"\w+", re.sub(r"\]\(\S+\)", "", table))) <= 120
+
+
+def test_the_memory_of_a_rung_is_what_it_holds():
+    table = re.findall(r"^\| .+ \| .*?`(\S+?)`.* \| (\d) \|$", PAGE, flags=re.M)
+    assert len(table) == 6
+    x = np.random.default_rng(0).normal(size=(2000, 1000)).astype(np.float32)
+    for name, memory in table:
+        f = function_of(f"log_softmax{name[1:]}") or find(name).log_softmax_blocked
+        assert round(peak_memory(f, x) / x.nbytes) == int(memory), name
+
+
+def test_what_autograd_keeps_of_a_rung():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    y = torch.zeros(500, dtype=torch.int64)
+    for dtype in (torch.float32, torch.bfloat16):
+        x = torch.randn(500, 1000, dtype=torch.float32).to(dtype)
+        for rung, least, most in [("shifted", 2, 2), ("log1p", 3, 4), ("twosum", 6, 7.1)]:
+            kept = kept_for_backward(function_of(f"cross_entropy_{rung}"), x, y) / x.nbytes
+            assert least <= kept <= most + 0.05, rung
+        kept = kept_for_backward(function_of("cross_entropy_wider"), x, y) / x.numel()
+        assert 8 <= kept <= 8.1
 
 
 def test_mxnet_has_no_log_sum_exp():

@@ -1,23 +1,13 @@
 """What the summary of the chapter speed states, asserted."""
 
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from stable_softmax import FP32, FP64, relative_error, softmax_bound_shifted, softmax_exact
+from stable_softmax.measure.memory import peak_memory
 from stable_softmax.scale import blocked
 from stable_softmax.scale.blocked import softmax_blocked
 from stable_softmax.softmax import softmax_shifted
-
-
-def peak(f, *arguments, **options):
-    tracemalloc.start()
-    try:
-        f(*arguments, **options)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def test_what_is_held_besides_the_logits():
@@ -26,8 +16,8 @@ def test_what_is_held_besides_the_logits():
     blocks, with `out=`, it holds no more than a few blocks.
     """
     x = np.zeros((2000, 1000), np.float32)
-    assert 1.95 <= peak(softmax_shifted, x) / x.nbytes <= 2.05
-    assert peak(softmax_blocked, x, out=np.empty_like(x)) <= 3 * blocked._BLOCK
+    assert 1.95 <= peak_memory(softmax_shifted, x) / x.nbytes <= 2.05
+    assert peak_memory(softmax_blocked, x, out=np.empty_like(x)) <= 3 * blocked._BLOCK
 
 
 @pytest.mark.parametrize("fmt", [FP32, FP64], ids=str)

@@ -1,5 +1,3 @@
-import tracemalloc
-
 import numpy as np
 import pytest
 
@@ -11,6 +9,7 @@ from stable_softmax.ladder.wider import (
 )
 from stable_softmax.libraries.accuracy_table import FUNCTIONS, RUNGS
 from stable_softmax.measure.exact_parts import exact_parts
+from stable_softmax.measure.memory import kept_for_backward, peak_memory
 from tests.cases import ordinary_logits
 from tests.ladder.rungs import call
 
@@ -93,13 +92,7 @@ def test_blocks_of_rows_change_nothing(name, shape):
 def test_a_call_needs_at_most_four_times_the_memory_of_its_logits(name, order):
     # the result, its blocks, and for columns a copy in rows; 21 times before there were blocks
     x = np.zeros((128, 50_257), dtype=np.float32, order=order)
-    tracemalloc.start()
-    try:
-        call("wider", name, x)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak <= 4 * x.nbytes
+    assert peak_memory(call, "wider", name, x) <= 4 * x.nbytes
 
 
 @pytest.mark.parametrize(("shape", "axis"), [((64, 5000), 1), ((5000, 64), 0), ((8, 5000, 8), 1)])
@@ -108,20 +101,11 @@ def test_a_call_needs_at_most_four_times_the_memory_of_its_logits(name, order):
 def test_trl_5575_the_backward_pass_keeps_eight_bytes_per_logit(name, dtype, shape, axis):
     # it kept 53 times the logits in bfloat16, which is 106 bytes per logit
     torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
-    x = torch.randn(shape).to(getattr(torch, dtype)).requires_grad_(True)
-    kept = {}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        kept[storage.data_ptr()] = storage.nbytes(), tensor  # held, so that no address comes twice
-        return tensor
-
+    x = torch.randn(shape).to(getattr(torch, dtype))
     labels = (torch.zeros_like(x.select(axis, 0), dtype=torch.int64),) if "entropy" in name else ()
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        RUNGS["wider"][name](x, *labels, axis=axis)
-    kept.pop(x.untyped_storage().data_ptr(), None)
+    kept = kept_for_backward(RUNGS["wider"][name], x, *labels, axis=axis)
     rows = x.numel() // x.shape[axis]
-    assert sum(nbytes for nbytes, _ in kept.values()) <= 8 * (x.numel() + 9 * rows)
+    assert kept <= 8 * (x.numel() + 9 * rows)
 
 
 @pytest.mark.filterwarnings("ignore:You are comparing a array_api_strict dtype")  # in a cache

@@ -1,10 +1,9 @@
-import tracemalloc
-
 import numpy as np
 import pytest
 
 from stable_softmax import BF16, FP16, FP32, FP64, softmax_exact, softmax_from_logsumexp
 from stable_softmax.libraries.adapters import is_installed
+from stable_softmax.measure.memory import peak_memory
 from stable_softmax.scale.attention import (
     attention_blocked,
     attention_gradient,
@@ -260,16 +259,9 @@ def test_the_scores_are_never_stored():
     n, block = 2048, 32
     q, k, v = (DRAWN.normal(size=(n, 8)).astype(np.float32) for _ in range(3))
     scores = 4 * n * n
-    tracemalloc.start()
-    attention_blocked(q, k, v, block=block)
-    forward = tracemalloc.get_traced_memory()[1]
-    tracemalloc.reset_peak()
-    attention_gradient(q, k, v, v, block=block)
-    both = tracemalloc.get_traced_memory()[1]
-    tracemalloc.reset_peak()
-    attention_naive(q, k, v)
-    naive = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    forward = peak_memory(attention_blocked, q, k, v, block=block)
+    both = peak_memory(attention_gradient, q, k, v, v, block=block)
+    naive = peak_memory(attention_naive, q, k, v)
     assert forward <= scores / 8 and both <= scores / 8 < scores <= naive
 
 

@@ -1,6 +1,5 @@
 """Blocks of rows: the results of the shifted rung, whatever the shape, the axis and `out`."""
 
-import tracemalloc
 import warnings
 
 import numpy as np
@@ -25,6 +24,7 @@ from stable_softmax import (
     softmax_exact,
     softmax_shifted,
 )
+from stable_softmax.measure.memory import peak_memory
 from stable_softmax.scale import blocked
 from stable_softmax.scale.blocked import (
     cross_entropy_with_gradient_blocked,
@@ -313,26 +313,16 @@ def test_one_class_gives_exactly_1(x, rows):
     np.testing.assert_array_equal(softmax_blocked(np.full((rows, 1), x, np.float32)), 1)
 
 
-def peak_of(f, *arguments, **options):
-    f(*arguments, **options)
-    tracemalloc.start()
-    try:
-        f(*arguments, **options)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 @pytest.mark.parametrize("shape", [(100_000, 10), (4000, 500), (32, 50_257)])
 def test_beyond_its_result_a_call_needs_a_few_blocks(shape):
     x = np.zeros(shape, np.float32)
     labels, out = np.zeros(shape[0], int), np.empty_like(x)
     block = max(blocked._BLOCK, 4 * shape[1])
     rows = 100 * shape[0]  # some numbers for each row
-    assert peak_of(softmax_blocked, x, out=out) <= 3 * block
-    assert peak_of(log_softmax_blocked, x, out=out) <= 4 * block
-    assert peak_of(logsumexp_blocked, x) <= 4 * block + rows
-    assert peak_of(cross_entropy_with_gradient_blocked, x, labels, out=out) <= 4 * block + rows
+    assert peak_memory(softmax_blocked, x, out=out) <= 3 * block
+    assert peak_memory(log_softmax_blocked, x, out=out) <= 4 * block
+    assert peak_memory(logsumexp_blocked, x) <= 4 * block + rows
+    assert peak_memory(cross_entropy_with_gradient_blocked, x, labels, out=out) <= 4 * block + rows
 
 
 def test_the_size_of_numpys_buffer_is_left_as_it_was_found():

@@ -10,7 +10,7 @@ from stable_softmax.scale.distributed import (
     ProcessLost,
     late_by_a_minute,
     loss_by_processes,
-    vocabulary_parallel_loss_and_gradients,
+    parallel_loss_and_gradients,
 )
 from stable_softmax.scale.vocabulary import vocabulary_loss_and_gradients
 from tests.scale.parallel import fail_in_the_first, kill_the_third
@@ -65,4 +65,4 @@ def test_wrong_arguments_are_named_before_a_process_starts():
     with pytest.raises(ValueError, match="timeout must be a positive"):
         loss_by_processes(H, W, Y, processes=2, timeout=0)
     with pytest.raises(RuntimeError, match="belongs to no group"):
-        vocabulary_parallel_loss_and_gradients(H, W, Y, first=0)
+        parallel_loss_and_gradients(H, W, Y, first=0)

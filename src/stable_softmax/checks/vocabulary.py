@@ -73,14 +73,6 @@ def check_mean_of_machines(function):
         [_machines_case(name, *lists) for name, lists in machines.items()],
         draw=draw,
         mistakes={
-            "a mean of means counts each machine alike, whatever its weights": (
-                lambda losses, weights: np.mean(
-                    [
-                        np.sum(a * k) / np.sum(k) if np.sum(k) else 0.0
-                        for a, k in zip(losses, weights, strict=True)
-                    ]
-                )
-            ),
             "this divides by the number of tokens: divide by the sum of their weights": (
                 lambda losses, weights: (
                     sum(np.sum(a * k) for a, k in zip(losses, weights, strict=True))

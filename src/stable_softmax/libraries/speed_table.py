@@ -19,7 +19,7 @@ FORMATS = FP32, FP64
 #: Numbers of classes by which it is judged whether the time per logit depends on them.
 WIDTHS = 2, 3, 5, 10, 32, 100, 1000, 8192, 131_072
 LOSS = "loss with gradient"
-#: By name: function, format, whether a shape counts, rival, and the largest ratio to it.
+#: Goals by name, each a function, format, whether a shape counts, rival, and the largest ratio.
 GOALS = {
     "10 classes, 4,096 rows or more": (
         ("softmax", "fp32", lambda rows, n: n == 10 and rows >= 4096, "SciPy", 0.25),

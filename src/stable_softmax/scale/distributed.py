@@ -36,7 +36,7 @@ class ProcessLost(RuntimeError):
     """A process of the group did not take part in a step: it has ended, or it is late."""
 
 
-def vocabulary_parallel_loss_and_gradients(
+def parallel_loss_and_gradients(
     hidden, weights, labels, bias=None, *, first, timeout=30.0, **options
 ):
     """Mean cross-entropy of a last layer of which this process holds some classes.
@@ -194,7 +194,7 @@ def loss_by_processes(
     """Divide a vocabulary among processes of this machine, and return the loss and its gradients.
 
     It starts the processes, gives each its classes, and ends them, whatever happens. For teaching
-    and for tests: a cluster starts its own, which call `vocabulary_parallel_loss_and_gradients`.
+    and for tests: a cluster starts its own, which call `parallel_loss_and_gradients`.
 
     Returns what `vocabulary_loss_and_gradients` returns, as NumPy arrays.
 
@@ -292,9 +292,7 @@ def _work(pipe, rank, size, folder, timeout, before, arrays, options, first):
         )
         if before is not None:
             before(rank)
-        answer = vocabulary_parallel_loss_and_gradients(
-            *arrays, first=first, timeout=timeout, **options
-        )
+        answer = parallel_loss_and_gradients(*arrays, first=first, timeout=timeout, **options)
         # who leaves first would take a message of another one with it
         _Group(timeout)._wait(lambda: dist.barrier(async_op=True), "the end")
         pipe.send((answer, None))
