@@ -193,6 +193,13 @@ def test_every_figure_has_a_name_a_caption_and_a_description(page):
         assert f"`{options['figure']['name']}`" in prose(page), "read every figure in the text"
 
 
+@every(PAGES)
+def test_code_fits_the_width_of_a_page(page):
+    # in the box of a solution there is a little less room: the tests of the site look there as well
+    long = [line for cell in cells(page) for line in cell.source.splitlines() if len(line) > 88]
+    assert not long, "break these lines:\n" + "\n".join(long)
+
+
 @every(["index", *CHAPTERS])
 def test_every_drawing_cell_is_a_figure(page):
     for cell in cells(page):

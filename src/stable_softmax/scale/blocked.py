@@ -128,7 +128,7 @@ def _softmax_rows(x, out):
     if s is None:
         e = np.exp(_by_row(np.subtract, x, _maxima(x), out), out=out)
         s = _sums(e)
-    if x.shape[1] > _SHORT:  # faster; with few classes, a sure one would be 1 - u and not 1
+    if x.shape[1] > _SHORT:  # faster, but a sure class may get 1 - u
         _by_row(np.multiply, e, 1 / s, out)
     else:
         _by_row(np.divide, e, s, out)
@@ -201,7 +201,7 @@ def _by_row(operation, x, values, out):
         return operation(x, _spread(values, n), out=out)
     if n >= _LONG:
         return operation(x, values[:, None], out=out)
-    size = np.setbufsize(512)  # NumPy copies `values` into a buffer: no more of it than a row needs
+    size = np.setbufsize(512)  # into which NumPy copies `values`, for each row anew
     try:
         return operation(x, values[:, None], out=out)
     finally:
