@@ -47,6 +47,7 @@ OTHER_DIGITS = {
     "book/epsilon": {17},
     "book/cross_entropy": {2},
     "book/one_pass": {1, 4, 6, 7, 12},
+    "book/speed": {3, 8},
     "book/attention": {8, 14},
     "book/rounding_error": {1, 4, 9, 14, 15},
     "book/accuracy": {14},
