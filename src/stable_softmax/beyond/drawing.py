@@ -12,7 +12,7 @@ except by `greedy`.
 import math
 
 import numpy as np
-from array_api_compat import device
+from array_api_compat import device, is_numpy_array
 
 from ..arrays import (
     as_logits,
@@ -68,7 +68,9 @@ def draw_inverse_cdf(x, rng, size=None, axis=-1):
     draws = 1 if size is None else count(size, "size", least=0)
     u = _generator(rng).random((draws, len(rows)))
     sums = np.cumsum(_exponentials(rows), axis=1)
-    classes = [np.searchsorted(c, u_i * c[-1], side="right") for c, u_i in zip(sums, u.T)]
+    classes = [
+        np.searchsorted(c, u_i * c[-1], side="right") for c, u_i in zip(sums, u.T, strict=True)
+    ]
     return _classes(np.reshape(classes, (len(rows), draws)).T, x, size, axis)
 
 
@@ -224,11 +226,9 @@ def _checked(x, axis):
 def _classes(classes, x, size, axis):
     """Return class indices of shape (draws, rows) in the layout and library of the logits."""
     shape = (*x.shape[:axis], *x.shape[axis + 1 :])
-    shape = shape if size is None else (-1, *shape)
-    if size is not None and classes.size == 0:
-        shape = (classes.shape[0], *shape[1:])
-    classes, xp = np.reshape(classes, shape)[()], namespace(x)
-    return classes if xp is namespace(np.zeros(0)) else xp.asarray(classes, device=device(x))
+    shape = shape if size is None else (len(classes), *shape)
+    classes = np.reshape(classes, shape).astype(np.int64)[()]
+    return classes if is_numpy_array(x) else namespace(x).asarray(classes, device=device(x))
 
 
 def _kept(keep, x, axis):
