@@ -53,7 +53,7 @@ def test_a_running_sum_in_float32_loses_tokens(vocabulary):
     """A running sum of their float32 probabilities in float32 leaves 25 to 35 percent of the tokens
     with a width of 0; in float64 every token has one."""
     _, p, exact = vocabulary
-    # every probability is good: exp errs by 3 u, the difference by u |z|, and |z| is at most 27
+    # "right to five digits": exp errs by 3 u, the difference by u |z|, and |z| is at most 27
     assert np.max(relative_error(p, exact)) < 40 * FP32.unit_roundoff
     lost = no_width(np.cumsum(p))
     # what the chapter calls exact is right to 15 digits: the same errors, in units of 2**-53
@@ -78,7 +78,7 @@ def test_the_error_of_a_width_is_at_most_half_a_spacing(vocabulary):
     below = exact < FP32.unit_roundoff
     lost = no_width(np.cumsum(p))
     assert not lost[~below].any()
-    assert np.mean(lost[below]) > 0.5  # measured 0.76: "most tokens below u get none"
+    assert np.mean(lost[below]) > 0.5  # measured 0.64: "most tokens below u get none"
 
 
 def test_the_order_of_a_running_sum(vocabulary):
@@ -195,10 +195,11 @@ def test_draws_with_8_bit_noise_stay_at_the_top(vocabulary):
     noise, rng = -np.log(-np.log(np.arange(1, 256) / 256)), np.random.default_rng(0)
     drawn = [greedy(x + noise[rng.integers(255, size=N)]) for _ in range(200)]
     out = x + noise[-1] < x.max() + noise[0]
+    assert np.sum(~out) == 1356
     assert not out[drawn].any()
     assert 40 < 200 * exact[out].sum() < 48
     better = exact > exact[drawn].min()
-    assert 1 + better.sum() < 400  # "the first few hundred": 275
+    assert 200 < 1 + better.sum() < 400  # "the first few hundred": 275
     assert exact[better].sum() < 2 / 3  # "more than a third lies beyond": 0.40
 
 
@@ -217,6 +218,7 @@ def test_a_short_sum_of_falling_probabilities(vocabulary):
     assert [1 + np.searchsorted(short, s) for s in (0.3, 0.45, 0.5)] == [19, 70, 95]
     assert [1 + np.searchsorted(wide, s) for s in (0.3, 0.45, 0.5, 0.9)] == [19, 74, 118, 4794]
     assert 0.41 < np.sum(exact[top_k(x, 50) > -np.inf]) < 0.42
+    assert np.sum(top_k(round_to(x, "bf16"), 20) > -np.inf) == 22
 
 
 def test_temperature_0_and_below():

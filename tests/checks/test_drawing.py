@@ -6,17 +6,17 @@ import pytest
 from stable_softmax.checks import check_drawn_class, check_smallest_nucleus
 
 
-def starter_draw(p, u):
-    return np.searchsorted(np.cumsum(p), u)
+def starter_draw(p, r):
+    return np.searchsorted(np.cumsum(p), r)
 
 
-def right_draw(p, u):
+def right_draw(p, r):
     sums = np.cumsum(p)
-    return np.searchsorted(sums, u * sums[-1], side="right")
+    return np.searchsorted(sums, r * sums[-1], side="right")
 
 
-def walk(p, u):
-    left = u * np.cumsum(p)[-1]
+def walk(p, r):
+    left = r * np.cumsum(p)[-1]
     for i, p_i in enumerate(np.cumsum(p)):
         if left < p_i:
             return i
@@ -47,7 +47,7 @@ def by_a_loop(p, share):
 
 
 @pytest.mark.parametrize(
-    "answer", [right_draw, walk, lambda p, u: int(np.sum(np.cumsum(p) <= u * np.cumsum(p)[-1]))]
+    "answer", [right_draw, walk, lambda p, r: int(np.sum(np.cumsum(p) <= r * np.cumsum(p)[-1]))]
 )
 def test_a_draw_that_is_right_at_both_ends_passes(answer):
     assert check_drawn_class(answer)
@@ -73,20 +73,20 @@ def test_the_starters_are_right_in_the_middle():
         (check_drawn_class, starter_draw, "got 4, expected 2"),
         (
             check_drawn_class,
-            lambda p, u: np.searchsorted(np.cumsum(p), u, side="right"),
-            "Hint: u falls beyond the last piece where the sum is below 1: scale it to the sum",
+            lambda p, r: np.searchsorted(np.cumsum(p), r, side="right"),
+            "Hint: r falls beyond the last piece where the sum is below 1: scale it to the sum",
         ),
         (
             check_drawn_class,
-            lambda p, u: np.searchsorted(np.cumsum(p), u * np.sum(p)),
+            lambda p, r: np.searchsorted(np.cumsum(p), r * np.sum(p)),
             "Hint: at the end of a piece begins the next one",
         ),
         (
             check_drawn_class,
-            lambda p, u: np.minimum(np.searchsorted(np.cumsum(p), u, side="right"), len(p) - 1),
+            lambda p, r: np.minimum(np.searchsorted(np.cumsum(p), r, side="right"), len(p) - 1),
             "Hint: the last class may have probability 0",
         ),
-        (check_drawn_class, lambda p, u: [right_draw(p, u)], "expected one number"),
+        (check_drawn_class, lambda p, r: [right_draw(p, r)], "expected one number"),
         (check_smallest_nucleus, starter_nucleus, "got 0, expected 1"),
         (
             check_smallest_nucleus,
@@ -115,11 +115,11 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
 @pytest.mark.parametrize(
     ("check", "answer", "case"),
     [
-        (check_drawn_class, lambda p, u: right_draw(p, u) if p.size != 1 else 1, "one class"),
-        (check_drawn_class, lambda p, u: right_draw(p / p.sum(), u) % 3, "ten times 0.1"),
+        (check_drawn_class, lambda p, r: right_draw(p, r) if p.size != 1 else 1, "one class"),
+        (check_drawn_class, lambda p, r: right_draw(p / p.sum(), r) % 3, "ten times 0.1"),
         (
             check_drawn_class,
-            lambda p, u: right_draw(p, u) if u * 64 % 1 == 0 or u > 0.9 else 0,
+            lambda p, r: right_draw(p, r) if r * 64 % 1 == 0 or r > 0.9 else 0,
             "a drawn case",
         ),
         (

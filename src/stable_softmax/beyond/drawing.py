@@ -66,11 +66,10 @@ def draw_inverse_cdf(x, rng, size=None, axis=-1):
     """
     x, axis, rows = _checked(x, axis)
     draws = 1 if size is None else count(size, "size", least=0)
-    u = _generator(rng).random((draws, len(rows)))
+    r = _generator(rng).random((draws, len(rows)))
     sums = np.cumsum(_exponentials(rows), axis=1)
-    classes = [
-        np.searchsorted(c, u_i * c[-1], side="right") for c, u_i in zip(sums, u.T, strict=True)
-    ]
+    drawn = zip(sums, r.T, strict=True)
+    classes = [np.searchsorted(c, r_i * c[-1], side="right") for c, r_i in drawn]
     return _classes(np.reshape(classes, (len(rows), draws)).T, x, size, axis)
 
 

@@ -12,17 +12,17 @@ _LAST = 1 - 2.0**-53  # the largest random number of a generator
 def check_drawn_class(function):
     """Check an answer to "A draw that fails at both ends".
 
-    ``function(p, u)`` returns the index of the class on whose piece the random number falls, with
-    u scaled to the sum of p. Each piece includes its left end.
+    ``function(p, r)`` returns the index of the class on whose piece the random number falls, with
+    r scaled to the sum of p. Each piece includes its left end.
     """
     cases = {
         "inside of a piece": ([0.25, 0.5, 0.25], 0.375),
         "at the left end of a piece": ([0.25, 0.5, 0.25], 0.25),
-        "u = 0": ([0.25, 0.5, 0.25], 0.0),
-        "the largest u": ([0.25, 0.5, 0.25], _LAST),
-        "u = 0, and the first p is 0": ([0.0, 0.0, 0.5, 0.5], 0.0),
+        "r = 0": ([0.25, 0.5, 0.25], 0.0),
+        "the largest r": ([0.25, 0.5, 0.25], _LAST),
+        "r = 0, and the first p is 0": ([0.0, 0.0, 0.5, 0.5], 0.0),
         "a p of 0 in the middle": ([0.5, 0.0, 0.5], 0.5),
-        "the largest u, and the last p is 0": ([0.5, 0.5, 0.0], _LAST),
+        "the largest r, and the last p is 0": ([0.5, 0.5, 0.0], _LAST),
         "the sum is 15/16": ([0.25, 0.25, 0.4375, 0.0], 0.96875),
         "the sum is 17/16": ([0.5, 0.5, 0.0625], _LAST),
         "ten times 0.1": ([0.1] * 10, _LAST),
@@ -34,14 +34,14 @@ def check_drawn_class(function):
         [_drawn_case(name, *case) for name, case in cases.items()],
         draw=_random_draw,
         mistakes={
-            "u falls beyond the last piece where the sum is below 1: scale it to the sum": (
-                lambda p, u: np.searchsorted(np.cumsum(p), u, side="right")
+            "r falls beyond the last piece where the sum is below 1: scale it to the sum": (
+                lambda p, r: np.searchsorted(np.cumsum(p), r, side="right")
             ),
             'at the end of a piece begins the next one: side="right"': (
-                lambda p, u: np.searchsorted(np.cumsum(p), u * np.sum(p))
+                lambda p, r: np.searchsorted(np.cumsum(p), r * np.sum(p))
             ),
-            "the last class may have probability 0: scale u, do not move the index": (
-                lambda p, u: min(np.searchsorted(np.cumsum(p), u, side="right"), len(p) - 1)
+            "the last class may have probability 0: scale r, do not move the index": (
+                lambda p, r: min(np.searchsorted(np.cumsum(p), r, side="right"), len(p) - 1)
             ),
         },
     )
@@ -82,11 +82,11 @@ def check_smallest_nucleus(function):
     )
 
 
-def _drawn_case(name, p, u):
+def _drawn_case(name, p, r):
     sums = np.cumsum([Fraction(v) for v in p])
-    place = Fraction(u) * sums[-1]
+    place = Fraction(r) * sums[-1]
     drawn = next(i for i, c in enumerate(sums) if place < c)
-    return Case(name, (np.array(p), u), np.float64(drawn), max_ulp=0.0)
+    return Case(name, (np.array(p), r), np.float64(drawn), max_ulp=0.0)
 
 
 def _random_draw(rng):
