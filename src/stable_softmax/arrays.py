@@ -428,9 +428,7 @@ def class_axis(axis, ndim):
     if axis is None:
         raise TypeError(f"axis must be one int, because labels index one axis; got {given!r}")
     if ndim == 0:
-        raise np.exceptions.AxisError(
-            "x is a scalar: cross-entropy needs at least one axis of classes"
-        )
+        raise np.exceptions.AxisError("x is a scalar: give at least one axis of classes")
     return _as_axes(axis, ndim)[0]
 
 

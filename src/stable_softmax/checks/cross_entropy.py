@@ -4,7 +4,7 @@ import numpy as np
 
 from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact
 from ..softmax import softmax_shifted
-from .drawing import one_of
+from .drawn import one_of
 from .report import Case, check_cases
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..log_softmax import log_softmax_naive
 from ..logsumexp import logsumexp_shifted
 from ..measure.exact import log_softmax_exact, logsumexp_exact
-from .drawing import eighths, one_of
+from .drawn import eighths, one_of
 from .report import Case, check_cases
 
 _INF = np.inf
