@@ -77,7 +77,7 @@ def length_normalized_score(x, labels, power=1.0, ignore_label=-100):
 
     Other parameters and errors: see `token_log_probabilities`.
 
-    Source: Wu et al. 2016, equation 14, in a simpler form.
+    Source: Wu et al. 2016, section 7, in a simpler form.
 
     Parameters
     ----------
