@@ -57,7 +57,8 @@ def ctc_loss(x, labels, blank=0):
     log_p, states, xp = _prepared(x, labels, blank)
     shifts, _, after = _walk(log_p, states, xp)
     ends = after[-1][..., -2:]  # after the last label, and the blank behind it
-    return 0 - (xp.sum(xp.concat(shifts, axis=-1), axis=-1) + log_sum(ends, -1, xp))
+    total = xp.sum(xp.concat(shifts, axis=-1), axis=-1) + log_sum(ends, -1, xp)
+    return xp.zeros_like(total) - total  # no -0.0
 
 
 def ctc_gradient(x, labels, blank=0):

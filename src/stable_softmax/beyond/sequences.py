@@ -52,7 +52,8 @@ def token_log_probabilities(x, labels, ignore_label=-100):
     counts, z = labels != ignore_label, at_least_float32(x)
     z = xp.where(counts[..., None], z, xp.zeros_like(z))
     losses = cross_entropy_log1p(z, xp.where(counts, labels, xp.zeros_like(labels)))
-    return xp.where(counts, 0 - losses, xp.zeros_like(losses))
+    zero = xp.zeros_like(losses)
+    return xp.where(counts, zero - losses, zero)  # no -0.0
 
 
 def sequence_log_probability(x, labels, ignore_label=-100):
@@ -89,7 +90,8 @@ def length_normalized_score(x, labels, power=1.0, ignore_label=-100):
     xp = namespace(total)
     labels = as_samples(x, labels, -1, label)[1]
     steps = xp.sum(xp.astype(labels != label, total.dtype), axis=-1)
-    return total / xp.where(steps == 0, xp.ones_like(steps), steps) ** power
+    steps = xp.where(steps == 0, xp.ones_like(steps), steps)
+    return total / xp.astype(steps**power, total.dtype)
 
 
 def log_ratio(x, other, labels, ignore_label=-100):
