@@ -144,15 +144,14 @@ def test_what_falls_behind():
     assert abs(forward_shifted(*coin) + 202 * np.log(2)) < 200 * 7.7e-6  # measured 0.0002
 
 
-def torch_gradient(x, text):
+def torch_gradients(x, text):
+    """PyTorch's gradients with respect to the logits and to their log-probabilities."""
     import torch
 
     z = torch.tensor(x, requires_grad=True)
-    lengths = (len(x),), (len(text),)
-    loss = torch.nn.functional.ctc_loss(
-        z.log_softmax(-1), torch.tensor(text), *lengths, reduction="sum"
-    )
-    return torch.autograd.grad(loss, z)[0].numpy()
+    log_p, lengths = z.log_softmax(-1), ((len(x),), (len(text),))
+    loss = torch.nn.functional.ctc_loss(log_p, torch.tensor(text), *lengths, reduction="sum")
+    return [g.numpy() for g in torch.autograd.grad(loss, (z, log_p))]
 
 
 def test_the_gradient_of_ctc():
@@ -166,11 +165,12 @@ def test_the_gradient_of_ctc():
         right = ctc_gradient(x.astype(float), text)
         ours, theirs = (
             np.linalg.norm(g - right) / np.linalg.norm(right)
-            for g in (ctc_gradient(x, text), torch_gradient(x, text))
+            for g in (ctc_gradient(x, text), torch_gradients(x, text)[0])
         )
         if steps == 10:
             assert max(ours, theirs) < 1e-5
         else:
             assert theirs > 10 * ours
-            # the rows still sum to 0
-            assert np.max(np.abs(np.sum(torch_gradient(x, text), axis=1))) < 1e-6
+            # measured 0.0037 before the backward pass of log-softmax, and 2e-7 after it
+            sums = [np.max(np.abs(np.sum(g, axis=1))) for g in torch_gradients(x, text)]
+            assert sums[0] < 1e-6 and sums[1] > 1e-3

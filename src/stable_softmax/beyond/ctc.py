@@ -52,7 +52,7 @@ def ctc_loss(x, labels, blank=0):
     TypeError
         If `x` is not real, or labels or `blank` are not integers.
     ValueError
-        If the shapes do not fit, there is no step, or a label is no class, or is the blank.
+        If the shapes do not fit, there is no step, or a label is not a class, or is the blank.
     """
     log_p, states, xp = _prepared(x, labels, blank)
     shifts, _, after = _walk(log_p, states, xp)
