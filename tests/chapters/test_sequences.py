@@ -50,8 +50,8 @@ def random_model(states=4, seed=0, steps=100_000):
 
 
 def test_a_ratio_of_a_thousand_tokens(stored):
-    """Logits stored in bfloat16 with an offset of -40 give a text of 1000 tokens ratios that differ
-    from 1 by more than a factor of 10, where float32 keeps them within a thousandth."""
+    """With logits stored in bfloat16 at an offset of -40, the ratio of a text of 1000 tokens can be
+    off by more than a factor of 10; in float32 it is right to a thousandth."""
     assert np.max(np.abs(stored[-40, "bf16"])) > np.log(10)  # measured: a factor of 66
     assert np.max(np.abs(np.expm1(stored[-40, "fp32"]))) < 1e-3  # measured 0.0001
 
@@ -134,8 +134,8 @@ def test_the_log_domain_rounds_the_transition_probabilities():
 
 
 def test_what_falls_behind():
-    """If the states that matter later fall behind by more than float32 can hold, the scaled form
-    returns -inf, and the log domain relative to the largest is right."""
+    """If a state falls so far behind that it underflows, and is needed later, the scaled form
+    returns -inf; logarithms that are kept relative to the largest are right."""
     coin = np.float32([0.5, 0.5]), np.eye(2, dtype=np.float32)
     coin = (*coin, np.float32([[0.5, 1]] * 200 + [[0.5, 0]]))
     assert forward_scaled(*coin) == -np.inf
@@ -155,8 +155,8 @@ def torch_gradients(x, text):
 
 
 def test_the_gradient_of_ctc():
-    """For 1000 steps in float32 the gradient of CTC relative to the largest is more than ten times
-    as accurate as that of PyTorch, and both agree to five digits for 10 steps."""
+    """For 1000 steps in float32 the gradient of CTC from logarithms relative to the largest is more
+    than ten times as accurate as that of PyTorch; for 10 steps both are right to five digits."""
     pytest.importorskip("torch")
     rng = np.random.default_rng(0)
     for steps in (10, 1000):

@@ -50,7 +50,8 @@ def ctc_loss(x, labels, blank=0):
     Raises
     ------
     TypeError
-        If `x` is not real, or labels or `blank` are not integers.
+        If `x` is not real, or labels or `blank` are not integers; also for arrays of dask, which
+        cannot pick entries along an axis.
     ValueError
         If the shapes do not fit, there is no step, or a label is not a class, or is the blank.
     """
