@@ -66,8 +66,8 @@ def ctc_gradient(x, labels, blank=0):
     """Gradient of `ctc_loss` with respect to the logits: p - q.
 
     q is the share of each class in the paths that spell the labels. It comes from one walk forwards
-    and one backwards, whose sum at each step goes through a softmax over the states. So the common
-    part, the loss itself, cancels before anything is rounded.
+    and one backwards, whose sum at each step goes through a softmax over the states. The common
+    part, the loss itself, never enters: it would bring the rounding of a large number.
 
     Returns: the shape of `x`, the dtype of `ctc_loss`; each row sums to 0. nan where the loss is
     inf or nan.
