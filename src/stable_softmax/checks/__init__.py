@@ -27,6 +27,7 @@ from .overflow import (
 from .pytorch import check_binary_loss, check_mean_loss
 from .report import Case, Report, check_cases
 from .rounding_error import check_accurate_sum, check_loss_condition
+from .sequences import check_log_ratio, check_scaled_forward
 from .softmax import check_class_axis, check_softmax_floor, check_temperature
 from .special_values import check_masked_rows, check_mean_of_batches, check_where_backward
 from .speed import check_bytes_moved, check_needs_shift
