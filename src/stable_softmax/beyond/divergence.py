@@ -211,7 +211,7 @@ def kl_divergence_gradients(x, y, axis=-1):
     v, is_near = _differences(x, y, p, axis, xp)
     kl = kl_divergence(x, y, axis, keepdims=True)
     infinite = kl == math.inf
-    d = xp.where(is_near & ~infinite, v - xp.where(infinite, xp.zeros_like(kl), kl), v - v)
+    d = xp.where(is_near & ~infinite, v - xp.where(infinite, xp.zeros_like(kl), kl), 0 * v)
     of_x = xp.where(infinite, xp.full_like(p, math.nan), -p * v)
     of_y = xp.where(is_near & ~infinite, p * xp.expm1(d), q - p)
     return xp.astype(of_x, dtype), xp.astype(of_y, dtype)
@@ -261,7 +261,7 @@ def exp_above_tangent(d):
     Returns
     -------
     array, shape of d
-        In its floating-point dtype, within some u; inf for inf and -inf, nan for nan.
+        In its floating-point dtype, within some u; -inf gives inf, inf and nan give nan.
 
     Raises
     ------
@@ -287,6 +287,8 @@ def _two(x, y, axis, widen=True):
             f"x has shape {tuple(x.shape)}, and y has shape {tuple(y.shape)}: give the logits of "
             "the same classes, in one shape"
         )
+    if x.dtype != y.dtype:  # two short formats have no longer one in common but float32
+        x, y = at_least_float32(x), at_least_float32(y)
     dtype = xp.result_type(x, y)
     x, y = (z if z.dtype == dtype else xp.astype(z, dtype) for z in (x, y))
     return (*((at_least_float32(z) if widen else z) for z in (x, y)), axis, xp, dtype)
