@@ -275,7 +275,7 @@ def test_the_condition_number_of_the_divergence_is_the_inverse_of_the_distance()
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_condition_numbers_of_special_rows():
+def test_condition_numbers_of_special_rows_of_entropy_and_divergence():
     x, y = np.zeros((3, 2)), np.array([[0.0, 1.0], [0.0, INF], [NAN, 0.0]])
     kappa = condition_number_kl_divergence(x, y)
     assert np.isfinite(kappa[0]) and np.isnan(kappa[1:]).all()
