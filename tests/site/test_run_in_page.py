@@ -33,6 +33,7 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/special_values": (14, 20),
     "book/one_pass": (20, 20),
     "book/attention": (13, 17),
+    "book/divergence": (18, 21),
     "book/rounding_error": (18, 18),
     "book/accuracy": (10, 16),
     "book/corrections": (12, 22),

@@ -59,7 +59,7 @@ def entropy(x, axis=-1):
     """
     x, axis, xp = as_logits(x, axis)
     p, log_p = _probabilities(at_least_float32(x), axis, xp)
-    return xp.astype(-xp.sum(p * log_p, axis=axis), x.dtype)
+    return xp.astype(0 - xp.sum(p * log_p, axis=axis), x.dtype)  # never -0
 
 
 def entropy_gradient(x, axis=-1):
@@ -73,7 +73,7 @@ def entropy_gradient(x, axis=-1):
     x, axis, xp = as_logits(x, axis)
     p, log_p = _probabilities(at_least_float32(x), axis, xp)
     h = -xp.sum(p * log_p, axis=axis, keepdims=True)
-    return xp.astype(-p * (log_p + h), x.dtype)
+    return xp.astype(0 - p * (log_p + h), x.dtype)
 
 
 def cross_entropy_between(x, y, axis=-1):
@@ -91,7 +91,7 @@ def cross_entropy_between(x, y, axis=-1):
     p, _ = _probabilities(x, axis, xp)
     log_q = log_softmax_log1p(y, axis)
     log_q = xp.where(p == 0, xp.zeros_like(log_q), log_q)
-    return xp.astype(-xp.sum(p * log_q, axis=axis), dtype)
+    return xp.astype(0 - xp.sum(p * log_q, axis=axis), dtype)
 
 
 def kl_divergence_naive(x, y, axis=-1):
@@ -212,7 +212,7 @@ def kl_divergence_gradients(x, y, axis=-1):
     kl = kl_divergence(x, y, axis, keepdims=True)
     infinite = kl == math.inf
     d = xp.where(is_near & ~infinite, v - xp.where(infinite, xp.zeros_like(kl), kl), 0 * v)
-    of_x = xp.where(infinite, xp.full_like(p, math.nan), -p * v)
+    of_x = xp.where(infinite, xp.full_like(p, math.nan), 0 - p * v)
     of_y = xp.where(is_near & ~infinite, p * xp.expm1(d), q - p)
     return xp.astype(of_x, dtype), xp.astype(of_y, dtype)
 
