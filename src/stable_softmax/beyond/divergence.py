@@ -129,8 +129,8 @@ def kl_divergence_expm1(x, y, axis=-1):
     """Kullback-Leibler divergence with a zero added: sum(p (expm1(d) - d)), d = log q - log p.
 
     The sum of ``p expm1(d)``, that is of q - p, is 0. With it no term is negative. A relative error
-    of u / |d| is left in each: d is the difference of two rounded logarithms, and expm1(d) - d that
-    of two numbers that agree when d is small.
+    of ``u / abs(d)`` is left in each: d is the difference of two rounded logarithms, and
+    expm1(d) - d that of two numbers that agree when d is small.
 
     Returns: what `kl_divergence` returns, never negative; computed in the format of the logits.
 
