@@ -211,6 +211,24 @@ def test_rows_that_differ_by_an_offset_have_no_divergence_at_all(x, offset):
     np.testing.assert_array_equal(kl_divergence_gradients(x, y), 0)
 
 
+@pytest.mark.parametrize("offset", [1.0, 3.0, 1e5, -999_999.0])
+def test_no_rounding_of_the_mean_is_left_of_an_offset(offset):
+    # the probabilities of these rows add up to 1 + u or 1 - u, and their mean would be off
+    x = np.round(20 * ordinary_logits(FP64))
+    assert not np.any(kl_divergence(x, x + offset))
+    assert not np.any(jensen_shannon(x, x + offset))
+
+
+def test_the_second_derivative_at_equal_rows_is_that_of_the_softmax():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    x = torch.tensor([0.5, 1.0, 1.0, -2.0], dtype=torch.float64)
+    p = softmax_exact(x)
+    want = np.diag(p) - np.outer(p, p)
+    for f in (lambda y: kl_divergence(x, y), lambda y: kl_divergence(y, x)):
+        got = torch.autograd.functional.hessian(f, x.clone())
+        np.testing.assert_allclose(got, want, atol=8 * FP64.unit_roundoff)
+
+
 def test_cross_entropy_is_entropy_and_divergence():
     x, y = pairs(FP64, 1.0)
     total = entropy(x) + kl_divergence(x, y)

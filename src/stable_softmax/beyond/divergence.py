@@ -309,10 +309,18 @@ def _differences(x, y, p, axis, xp):
     out = (p == 0) | (y == -math.inf)
     zero = xp.zeros_like(x)
     v, lost = two_sum(xp.where(out, zero, y), -xp.where(out, zero, x))
-    v = v - xp.sum(p * v, axis=axis, keepdims=True) + lost
-    v = v - xp.sum(p * v, axis=axis, keepdims=True)
+    v = v - _mean(v, p, axis, xp) + lost
+    v = v - _mean(v, p, axis, xp)
     v = xp.where(out, zero, v)
     return v, (xp.abs(v) <= 1) & ~out
+
+
+def _mean(v, p, axis, xp):
+    """Return the mean under p from the entry of the largest p: of equal numbers it is that number."""
+    is_top = p == xp.max(p, axis=axis, keepdims=True)
+    top = xp.max(xp.where(is_top, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
+    return top + xp.sum(p * (v - top), axis=axis, keepdims=True)
 
 
 def _keep(result, x, axis, xp):
