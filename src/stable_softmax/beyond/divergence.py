@@ -316,7 +316,7 @@ def _differences(x, y, p, axis, xp):
 
 
 def _mean(v, p, axis, xp):
-    """Return the mean under p, counted from the entry of the largest p: of equal numbers exactly."""
+    """Return the mean under p, from the entry of the largest p: of equal numbers it is exact."""
     is_top = p == xp.max(p, axis=axis, keepdims=True)
     top = xp.max(xp.where(is_top, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
     top = xp.where(xp.isfinite(top), top, xp.zeros_like(top))
