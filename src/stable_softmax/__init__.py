@@ -72,7 +72,9 @@ from .measure.error import (
 from .measure.exact import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
+    entropy_exact,
     exp_exact,
+    kl_divergence_exact,
     log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,

@@ -35,6 +35,7 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/speed": (9, 15),
     "book/attention": (13, 17),
     "book/drawing": (15, 20),
+    "book/divergence": (18, 21),
     "book/sequences": (17, 20),
     "book/rounding_error": (18, 18),
     "book/accuracy": (10, 16),

@@ -13,6 +13,7 @@ Johansson 2017 (Arb); Ziv 1991 (raising the precision until the rounding is safe
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 
@@ -156,6 +157,48 @@ def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
     return gradient
 
 
+def entropy_exact(x, axis=-1, dtype=None):
+    """Entropy of the softmax, in nats, correctly rounded.
+
+    Returns: `x` without the class axes. A logit of -inf adds nothing; +inf or nan in a row, or a
+    row of -inf, gives nan.
+
+    Parameters: see `log_softmax_exact`. Errors: see `softmax_exact`.
+    """
+    x, axes, fmt = exact_logits(x, axis, dtype)
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    results = [_row(_entropy_balls, row, fmt, _entropy_of_special) for row in _rows(x, axes)]
+    return _array(results, fmt).reshape(kept)
+
+
+def kl_divergence_exact(x, y, axis=-1, dtype=None):
+    """Kullback-Leibler divergence of the softmax of y from that of x, in nats, correctly rounded.
+
+    Other parameters: see `log_softmax_exact`. Errors: see `softmax_exact`.
+
+    Parameters
+    ----------
+    x, y : array_like, of one shape
+        The logits of p and of q, as in `exp_exact`; ValueError if the shapes differ.
+    dtype : dtype, Format or str, optional
+        As in `exp_exact`; default: the format of `x`.
+
+    Returns
+    -------
+    numpy.ndarray
+        `x` without the class axes; 0 where y - x is the same for all classes. A class that is
+        masked by -inf in x adds nothing, and one that is masked in y alone gives inf; nan where a
+        row of x or y holds +inf or nan, or only -inf.
+    """
+    x, axes, fmt = exact_logits(x, axis, dtype)
+    y = exact_numbers(y, "y")
+    if x.shape != y.shape:
+        raise ValueError(f"x and y must have one shape, not {x.shape} and {y.shape}")
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    pairs = zip(_rows(x, axes), _rows(y, axes), strict=True)
+    return _array([[_divergence(*pair, fmt)] for pair in pairs], fmt).reshape(kept)
+
+
 def _exp_balls(row):
     return [ball_of(row[0]).exp()]
 
@@ -186,6 +229,42 @@ def _logsumexp_balls(row):
 def _complement_balls(row):
     terms = Terms(row)
     return [terms.complement(i) for i in range(len(row))]
+
+
+def _entropy_balls(row):
+    terms = Terms(row)
+    p = terms.softmax()
+    return [terms.log_sum - sum([a * z for a, z in zip(p, terms.z, strict=True)], 0 * p[0])]
+
+
+def _entropy_of_special(balls_of, row, fmt):
+    if any(v != v or v == math.inf for v in row) or max(row) == -math.inf:
+        return [math.nan]
+    return _row(balls_of, [v for v in row if v != -math.inf], fmt, None)
+
+
+def _divergence(x, y, fmt):
+    """Return the correctly rounded divergence of two rows of Python numbers."""
+    if any(v != v or v == math.inf for v in x + y) or -math.inf in (max(x), max(y)):
+        return math.nan
+    pairs = [(a, b) for a, b in zip(x, y, strict=True) if a != -math.inf]
+    if any(b == -math.inf for _, b in pairs):
+        return math.inf if fmt.has_infinity else math.nan
+    others = [b for a, b in zip(x, y, strict=True) if a == -math.inf and b != -math.inf]
+    if not others and len({Fraction(b) - Fraction(a) for a, b in pairs}) == 1:
+        return 0.0  # which no precision would decide
+    seen, q = [a for a, _ in pairs], [b for _, b in pairs] + others
+
+    def attempt():
+        p, q_terms = Terms(seen), Terms(q)
+        # Not their logarithms of the sum: here no tail is replaced by one that decides a tie.
+        norm = p.rest.log1p() - q_terms.rest.log1p()
+        d = [a - b - norm for a, b in zip(p.z, q_terms.z, strict=False)]
+        terms = [e * gap / (1 + p.rest) for e, gap in zip(p.e, d, strict=True)]
+        result = round_ball(sum(terms, 0 * norm), fmt)
+        return None if result is None else [max(result, 0.0)]
+
+    return with_enough_bits(attempt, seen + q, fmt)[0]
 
 
 def _row(balls_of, row, fmt, of_special):
