@@ -11,6 +11,7 @@ from .cross_entropy import (
     cross_entropy_naive,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    hessian_vector_product,
 )
 from .floating_point import (
     BF16,
@@ -73,6 +74,7 @@ from .measure.exact import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     exp_exact,
+    hessian_vector_product_exact,
     log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,
