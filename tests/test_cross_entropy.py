@@ -308,9 +308,7 @@ def test_the_product_of_a_sure_sample_keeps_its_digits(gap):
 def test_a_number_added_to_the_whole_vector_changes_nothing(x, data):
     v = np.array(data.draw(st.lists(st.integers(-8, 8), min_size=len(x), max_size=len(x))), float)
     # v + 1000 is exact, and so are the differences of its entries
-    np.testing.assert_array_equal(
-        hessian_vector_product(x, v + 1000), hessian_vector_product(x, v)
-    )
+    np.testing.assert_array_equal(hessian_vector_product(x, v + 1000), hessian_vector_product(x, v))
     np.testing.assert_array_equal(hessian_vector_product(x, np.full(len(x), 0.1)), 0)
 
 
@@ -365,9 +363,7 @@ def test_the_second_derivative_of_the_logarithm_of_softmax_fails_at_half_the_gap
 
 
 def test_the_epsilon_loss_of_a_wrong_sample_is_curved_to_the_wrong_side():
-    found = second_derivatives(
-        cross_entropy_epsilon, np.float32([45, 0]), np.float32([1, 0]), 1
-    )
+    found = second_derivatives(cross_entropy_epsilon, np.float32([45, 0]), np.float32([1, 0]), 1)
     assert found[0] < 0 < hessian_vector_product_exact([45, 0], [1, 0])[0]
 
 

@@ -75,16 +75,13 @@ def logsumexp_log1p(x, axis=-1, keepdims=False, weights=None):
     x, axis, xp = as_logits(x, axis)
     x, w = _with_weights(x, weights, xp)
     m = xp.max(x, axis=axis, keepdims=True)
-    zero, one = xp.zeros_like(m), xp.ones_like(m)
-    shift = _finite(m, xp)
+    shift, zero = _finite(m, xp), xp.zeros_like(m)
     at_max, e = x == shift, _weigh(xp.exp(x - shift), w)
     # Not a count, which would have no derivative: a sum of ones.
     k = xp.sum(xp.where(at_max, e, zero), axis=axis, keepdims=True)
     rest = xp.sum(xp.where(at_max, zero, e), axis=axis, keepdims=True)
-    if w is None:
-        k = xp.where(k > one, k, one)
-        return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
-    return drop_axes(m + _log_of_two(k, rest, xp), axis, keepdims)
+    k, rest = _larger_first(k, rest, w, xp)
+    return drop_axes(m + (xp.log(k) + xp.log1p(rest / k)), axis, keepdims)
 
 
 def log1mexp(x):
@@ -136,13 +133,17 @@ def _weigh(e, w):
     return e if w is None else w * e
 
 
-def _log_of_two(k, rest, xp):
-    """Return log(k + rest), by log1p unless a small k, or a negative one, has more beside it.
+def _larger_first(k, rest, w, xp):
+    """Return two numbers with the same sum, for log(k) + log1p(rest / k).
 
-    Then log(k) and log1p(rest / k) would be large, and cancel.
+    Without weights k is 1 or more, but 0 in a row without a finite maximum, where 1 does no harm.
+    With weights both may have any sign and size. Where k is small or negative and has more beside
+    it, the two change places: log(k) and log1p(rest / k) would cancel, or be nan. 0 + 0 is 1 - 1.
     """
     one = xp.ones_like(k)
-    apart = (k >= 1) | ((k > 0) & (xp.abs(rest) <= k))
-    k_or_1 = xp.where(apart, k, one)
-    by_log1p = xp.log(k_or_1) + xp.log1p(xp.where(apart, rest, one) / k_or_1)
-    return xp.where(apart, by_log1p, xp.log(xp.where(apart, one, k + rest)))
+    if w is None:
+        return xp.where(k > one, k, one), rest
+    stay = (k >= one) | ((k > 0) & (xp.abs(rest) <= k))
+    k, rest = xp.where(stay, k, rest), xp.where(stay, rest, k)
+    are_0 = (k == 0) & (rest == 0)
+    return xp.where(are_0, one, k), xp.where(are_0, rest - one, rest)
