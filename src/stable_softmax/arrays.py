@@ -607,7 +607,7 @@ def _beside(values, x):
 
 
 def _real_beside(values, x, name):
-    """Bring real numbers into the dtype of `x`, too, rounded to it where it is shorter."""
+    """Bring real numbers into the library, device and dtype of `x`, rounded to its format."""
     values = _as_array(values, name)
     if _kind(values) not in ("boolean", "integer"):
         values = as_real(values, name)
