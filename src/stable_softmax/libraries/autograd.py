@@ -41,6 +41,38 @@ def loss_and_gradient(loss, x, labels):
     return to_numpy(losses), to_numpy(x.grad)
 
 
+def product_by_autograd(loss, x, labels, v):
+    """Multiply the second derivatives of each sample's loss by a vector, in two backward passes.
+
+    Parameters
+    ----------
+    loss, x, labels
+        As in `loss_and_gradient`; the loss of a sample depends on no other sample.
+    v : array_like, shape of x
+        Rounded to the format of `x`.
+
+    Returns
+    -------
+    numpy.ndarray, shape of x
+        In the format of `x`; see `stable_softmax.cross_entropy.hessian_vector_product` for what it
+        should be.
+
+    Raises
+    ------
+    ImportError, TypeError
+        As `loss_and_gradient`.
+    """
+    with needs("frameworks"):
+        import torch
+    x = to_tensor(as_logits(x, ())[0]).requires_grad_()
+    losses = loss(x, torch.tensor(np.asarray(labels)))
+    if not (torch.is_tensor(losses) and losses.requires_grad):
+        raise TypeError("loss must return a PyTorch tensor that is computed from the logits")
+    (gradient,) = torch.autograd.grad(losses.sum(), x, create_graph=True)
+    v = torch.tensor(np.asarray(v), dtype=x.dtype)
+    return to_numpy(torch.autograd.grad((gradient * v).sum(), x)[0])
+
+
 def to_tensor(x):
     """Return a copy of a NumPy array as a tensor of the same format.
 
