@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import as_logits
+from ..arrays import as_logits, as_targets
 from ..extras import needs
 from ..floating_point import format_of
 
@@ -30,13 +30,7 @@ def loss_and_gradient(loss, x, labels):
     TypeError
         If `x` is not real, or `loss` does not return a tensor that depends on the logits.
     """
-    with needs("frameworks"):
-        import torch
-    x = to_numpy(x) if torch.is_tensor(x) else x
-    x = to_tensor(as_logits(x, ())[0]).requires_grad_()
-    losses = loss(x, torch.tensor(np.asarray(labels)))
-    if not (torch.is_tensor(losses) and losses.requires_grad):
-        raise TypeError("loss must return a PyTorch tensor that is computed from the logits")
+    x, losses = _on_tensors(loss, x, labels)
     losses.sum().backward()
     return to_numpy(losses), to_numpy(x.grad)
 
@@ -60,17 +54,29 @@ def product_by_autograd(loss, x, labels, v):
     Raises
     ------
     ImportError, TypeError
-        As `loss_and_gradient`.
+        As `loss_and_gradient`; also if `v` is not real.
+    ValueError
+        If `v` does not have the shape of `x`.
     """
+    x, losses = _on_tensors(loss, x, labels)
+    v = as_targets(v, x.detach(), "v")
+    import torch
+
+    (gradient,) = torch.autograd.grad(losses.sum(), x, create_graph=True)
+    if not gradient.requires_grad:  # the loss is linear in the logits
+        return to_numpy(torch.zeros_like(x))
+    return to_numpy(torch.autograd.grad((gradient * v).sum(), x)[0])
+
+
+def _on_tensors(loss, x, labels):
     with needs("frameworks"):
         import torch
+    x = to_numpy(x) if torch.is_tensor(x) else x
     x = to_tensor(as_logits(x, ())[0]).requires_grad_()
     losses = loss(x, torch.tensor(np.asarray(labels)))
     if not (torch.is_tensor(losses) and losses.requires_grad):
         raise TypeError("loss must return a PyTorch tensor that is computed from the logits")
-    (gradient,) = torch.autograd.grad(losses.sum(), x, create_graph=True)
-    v = torch.tensor(np.asarray(v), dtype=x.dtype)
-    return to_numpy(torch.autograd.grad((gradient * v).sum(), x)[0])
+    return x, losses
 
 
 def to_tensor(x):
