@@ -21,6 +21,7 @@ from stable_softmax.measure.conditioning import (
     condition_number_kl_divergence,
     condition_number_logsumexp,
     condition_number_softmax,
+    condition_number_weighted_sum,
     softmax_bound_counted,
     softmax_shifted_by,
     sum_pairwise,
@@ -53,6 +54,33 @@ def test_the_condition_number_of_logsumexp_is_the_largest_relative_change(row):
     slack = (np.max(np.abs(x)) * STEP) ** 2 + 4 * FP64.unit_roundoff * abs(lse)
     assert abs(abs(moved - lse) - STEP * kappa * abs(lse)) <= slack
     assert kappa <= np.max(np.abs(x)) / abs(lse) * (1 + 4 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("weights", [[1, -1, 1], [2, 0.5, -3], [-1, -2, -3], [1, 2, 3], [0, 1, -1]])
+def test_the_condition_number_of_a_weighted_sum_is_its_largest_relative_change(weights):
+    x, w = np.array([0.5, 0.25, -1.0]), np.array(weights, float)
+    terms, kappa = w * np.exp(x), condition_number_weighted_sum(x, w)
+    worst = np.sum(terms + STEP * np.sign(np.sum(terms)) * np.abs(terms)) / np.sum(terms) - 1
+    # linear in STEP; the roundings of the sums, divided by the sum
+    assert abs(worst - STEP * kappa) <= 8 * FP64.unit_roundoff * (1 + kappa)
+    assert (abs(kappa - 1) <= 8 * FP64.unit_roundoff) == (np.all(w > 0) or np.all(w < 0))
+
+
+def test_the_condition_number_of_a_difference_of_exponentials_is_two_over_their_distance():
+    d = np.geomspace(1e-9, 1e-3, 7)
+    kappa = condition_number_weighted_sum(np.stack([d, 0 * d], axis=1), [1, -1])
+    # coth(d / 2) = 2 / d + d / 6 - ...; the logarithms of the sums, up to 21, are rounded to 2 u
+    np.testing.assert_allclose(kappa, 1 / np.tanh(d / 2), rtol=100 * FP64.unit_roundoff)
+    np.testing.assert_allclose(kappa, 2 / d, rtol=1e-6)
+
+
+def test_special_rows_of_the_condition_number_of_a_weighted_sum():
+    rows = [[0.0, 0], [0, -INF], [INF, 0], [NAN, 0], [-INF, -INF]]
+    got = condition_number_weighted_sum(rows, [1, -1])
+    np.testing.assert_array_equal(got, [INF, 1, NAN, NAN, NAN])
+    assert np.isnan(condition_number_weighted_sum([0.0, 1], 0))
+    with pytest.raises(ValueError, match="weights must be finite"):
+        condition_number_weighted_sum([0.0, 1], NAN)
 
 
 @given(vectors(-50, 50), st.integers(0, 2**32))

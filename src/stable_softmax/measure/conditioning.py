@@ -109,6 +109,30 @@ def condition_number_kl_divergence(x, y, axis=-1):
         return np.sum(np.abs(of_x * x) + np.abs(of_y * y), axis=axes) / kl
 
 
+def condition_number_weighted_sum(x, weights, axis=-1):
+    """How much cancels in a weighted sum of exponentials: sum(|w| exp(x)) / |sum(w exp(x))|.
+
+    It is the largest relative change of the sum, and so the largest absolute change of its
+    logarithm, if each term changes by one and the same relative amount.
+
+    Returns: `x` without the class axes. 1 where no two terms have different signs, inf where they
+    cancel completely; nan where there are none, or in a row with a logit of +inf or nan.
+
+    Other parameters: see `condition_number_logsumexp`. Errors: see `logsumexp_exact`.
+
+    Parameters
+    ----------
+    weights : array_like
+        Factors of the exponentials, as in `logsumexp_exact`.
+    """
+    weights = np.asarray(float_numbers(weights, "weights"))
+    sizes, sums, negated = (
+        logsumexp_exact(x, axis, "fp64", w) for w in (np.abs(weights), weights, -weights)
+    )
+    with np.errstate(invalid="ignore"):
+        return np.exp(sizes - np.where(np.isnan(sums), negated, sums))
+
+
 def sum_sequential(x):
     """Sum along the last axis from left to right, each partial sum rounded to the format of x.
 
