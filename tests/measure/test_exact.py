@@ -398,6 +398,8 @@ def test_a_tie_that_no_precision_decides_is_an_error_not_a_guess():
         kl_divergence_exact([0.0, -(2.0**25)], [-(2.0**24) - 1, 0.0], dtype=FP32)
 
 
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("family", families())
 def test_the_product_with_the_hessian_agrees_with_mpmath(family, fmt):
     x = families()[family].astype(fmt.dtype)
     v = np.random.default_rng(1).integers(-8, 9, x.shape)
