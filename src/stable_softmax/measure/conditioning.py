@@ -110,10 +110,10 @@ def condition_number_kl_divergence(x, y, axis=-1):
 
 
 def condition_number_weighted_sum(x, weights, axis=-1):
-    """How much cancels in a weighted sum of exponentials: sum(|w| exp(x)) / |sum(w exp(x))|.
+    """Condition number of a weighted sum: how much its exponentials cancel.
 
-    It is the largest relative change of the sum, and so the largest absolute change of its
-    logarithm, if each term changes by one and the same relative amount.
+    It is ``sum(|w| exp(x)) / |sum(w exp(x))|``, the largest relative change of the sum, and so the
+    largest absolute change of its logarithm, if each term changes by one relative amount.
 
     Returns: `x` without the class axes. 1 where no two terms have different signs, inf where they
     cancel completely; nan where there are none, or in a row with a logit of +inf or nan.
