@@ -34,6 +34,8 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/one_pass": (20, 20),
     "book/speed": (9, 15),
     "book/attention": (13, 17),
+    "book/vocabulary": (12, 19),
+    "book/gpu": (13, 20),
     "book/drawing": (15, 20),
     "book/divergence": (18, 21),
     "book/sequences": (17, 20),
@@ -51,11 +53,15 @@ OTHER_DIGITS = {
     "book/one_pass": {1, 4, 6, 7, 12},
     "book/speed": {3, 8},
     "book/attention": {8, 14},
+    "book/vocabulary": {2, 9},
+    "book/gpu": {19},
+    "book/divergence": {7, 9, 11, 16, 17, 19},
+    "book/sequences": {10},
     "book/rounding_error": {1, 4, 9, 14, 15},
     "book/accuracy": {14},
     "book/corrections": {13},
 }
-EXERCISES_THAT_LACK = {"book/low_precision": 2}  # bfloat16 arrays
+EXERCISES_THAT_LACK = {"book/low_precision": 2, "book/gpu": 1}  # bfloat16 arrays
 NOTE = "Not the printed digits"
 ENDED = re.compile(r"^(Done|Ended|Stopped|Python could|Cell)")
 STATUS_IS_THERE = """i => /^(Done|Ended|Stopped|Python could|Cell)/.test(
