@@ -219,5 +219,6 @@ def hessian_vector_product(x, v, axis=-1):
     z = at_least_float32(x)
     v, p = as_targets(v, z, "v"), softmax_shifted(z, axis)
     at_max = z == xp.max(z, axis=axis, keepdims=True)
-    w = v - xp.max(xp.where(at_max, v, xp.full_like(v, -math.inf)), axis=axis, keepdims=True)
+    at_max_only = xp.where(at_max, v, xp.full_like(v, -math.inf))
+    w = v - xp.max(at_max_only, axis=axis, keepdims=True)
     return xp.astype(p * (w - xp.sum(p * w, axis=axis, keepdims=True)), x.dtype)

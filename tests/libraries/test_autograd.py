@@ -14,6 +14,7 @@ from stable_softmax import (
     ulp_error,
 )
 from stable_softmax.libraries.autograd import (
+    kept_for_backward,
     loss_and_gradient,
     product_by_autograd,
     to_numpy,
@@ -99,3 +100,12 @@ def test_without_pytorch_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ImportError, match="torch is missing here: pip install"):
         loss_and_gradient(cross_entropy_shifted, [[1.0, 2.0]], [0])
+
+
+def test_what_autograd_keeps_is_counted_once_and_without_the_logits():
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed here")
+    x = torch.ones(1000)
+    assert kept_for_backward(lambda x: x * x, x) == 0
+    assert kept_for_backward(lambda x: x.exp() * 2, x) == 4000  # the result of exp
+    assert kept_for_backward(lambda x: (x.exp() * x.exp().detach()).exp(), x) == 3 * 4000
+    assert not x.requires_grad
