@@ -21,6 +21,7 @@ from ..softmax import softmax_shifted
 
 _BLOCK = 1 << 18  # bytes of logits worked on at a time: with the result, what fits the cache
 _FEW, _SHORT, _LONG = 4, 32, 8192  # classes: the fastest way through a row depends on their number
+_MANY = 1000  # rows
 _SMALL = {np.dtype("f4"): 60, np.dtype("f8"): 600}  # exp of such logits, and sums, do not overflow
 _LARGE = 0.5  # and not 1, which is the sum of probabilities, give or take some roundoff
 
@@ -124,14 +125,10 @@ def cross_entropy_with_gradient_blocked(x, labels, axis=-1, out=None):
 
 
 def _softmax_rows(x, out):
-    e, s = _unshifted(x, out)
+    s = _unshifted(x, out, x.max())
     if s is None:
-        e = np.exp(_by_row(np.subtract, x, _maxima(x), out), out=out)
-        s = _sums(e)
-    if x.shape[1] > _SHORT:  # faster, but a sure class may get 1 - u
-        _by_row(np.multiply, e, 1 / s, out)
-    else:
-        _by_row(np.divide, e, s, out)
+        s = _sums(np.exp(_by_row(np.subtract, x, _maxima(x), out), out=out))
+    _divide(out, s)
 
 
 def _log_softmax_rows(x, out, scratch):
@@ -148,32 +145,48 @@ def _logsumexp_rows(x, scratch):
 
 
 def _loss_rows(x, labels, out):
-    z = _by_row(np.subtract, x, _maxima(x), out)
-    at_label = np.arange(len(x)) * x.shape[1] + labels  # in all of out: faster than two indices
-    z_label = z.reshape(-1)[at_label]
-    e = np.exp(z, out=out)
-    s = _sums(e)
-    _by_row(np.divide, e, s, out).reshape(-1)[at_label] -= 1
-    return np.log(s) - z_label
+    flat, rows, n = out.reshape(-1), np.arange(len(x)), x.shape[1]
+    at_label = rows * n + labels  # in the whole block: faster than two indices
+    m = _maxima(x)
+    s = _unshifted(x, out, m.max()) if n > _SHORT else None  # a short row would gain nothing
+    if s is None:
+        z_label = _by_row(np.subtract, x, m, out).reshape(-1)[at_label]
+        s = total = _sums(np.exp(out, out=out))
+    else:
+        z_label = x[rows, labels] - m
+        total = np.maximum(s * np.exp(-m), 1)  # the largest term alone is 1
+    _divide(out, s)
+    flat[at_label] -= 1
+    return np.log(total) - z_label
 
 
-def _unshifted(x, out):
-    """Return exp(x) and the sums of its rows; None for the sums if the block needs the shift.
+def _unshifted(x, out, top):
+    """Write exp(x), and return the sums of the rows, or None if the block needs the shift.
 
     It does not where the exponentials have what the shift is for: none overflows, and none that
-    counts is subnormal, since all are normal or each sum is large. False for nan.
+    counts is subnormal, since all are normal or each sum is large. A largest logit of nan needs it.
     """
     limit = _SMALL[x.dtype]
-    if not x.max() <= limit:
-        return out, None
+    if not top <= limit:
+        return None
     s = _sums(np.exp(x, out=out))
-    return out, s if s.min() >= _LARGE or x.min() >= -limit else None
+    return s if s.min() >= _LARGE or x.min() >= -limit else None
+
+
+def _divide(e, s):
+    """Divide the rows by their sums, in place."""
+    if e.shape[1] > _SHORT:  # faster, but a sure class may get 1 - u
+        _by_row(np.multiply, e, 1 / s, e)
+    else:
+        _by_row(np.divide, e, s, e)
 
 
 def _maxima(x):
     """Return the maximum of each row: column by column where rows are short."""
     if x.shape[1] > _SHORT:
         return np.max(x, axis=1)
+    if len(x) < _MANY:  # a copy costs less than a call for each column
+        return np.max(x.T.copy(), axis=0)
     m = x[:, 0].copy()
     for column in x.T[1:]:
         np.maximum(m, column, out=m)
@@ -181,13 +194,17 @@ def _maxima(x):
 
 
 def _sums(e):
-    """Return the sum of each row: by np.einsum, unless the row is very short or long.
+    """Return the sum of each row: by np.einsum, unless it is very short, and in pieces if it is long.
 
     A product with ones is as fast, until its threads wait for each other on a busy machine.
     """
-    n = e.shape[1]
+    rows, n = e.shape
+    if n > _LONG:
+        whole = n - n % _LONG
+        parts = np.einsum("ijk->ij", e[:, :whole].reshape(rows, -1, _LONG))
+        return np.sum(parts, axis=1) + np.einsum("ij->i", e[:, whole:])
     if n > 2 * _FEW:
-        return np.sum(e, axis=1) if n > _LONG else np.einsum("ij->i", e)
+        return np.einsum("ij->i", e)
     s = e[:, 0].copy()
     for column in e.T[1:]:
         s += column
