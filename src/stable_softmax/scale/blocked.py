@@ -194,7 +194,7 @@ def _maxima(x):
 
 
 def _sums(e):
-    """Return the sum of each row: by np.einsum, in pieces if it is long, and not if it is very short.
+    """Return the sum of each row: by np.einsum, but for very short rows; of long ones in pieces.
 
     A product with ones is as fast, until its threads wait for each other on a busy machine.
     """
