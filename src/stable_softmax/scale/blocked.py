@@ -147,13 +147,13 @@ def _logsumexp_rows(x, scratch):
 def _loss_rows(x, labels, out):
     flat, rows, n = out.reshape(-1), np.arange(len(x)), x.shape[1]
     at_label = rows * n + labels  # in the whole block: faster than two indices
-    m = _maxima(x)
+    m, x_label = _maxima(x), x[rows, labels]  # out may be x
     s = _unshifted(x, out, m.max()) if n > _SHORT else None  # a short row would gain nothing
     if s is None:
         z_label = _by_row(np.subtract, x, m, out).reshape(-1)[at_label]
         s = total = _sums(np.exp(out, out=out))
     else:
-        z_label = x[rows, labels] - m
+        z_label = x_label - m
         total = np.maximum(s * np.exp(-m), 1)  # the largest term alone is 1
     _divide(out, s)
     flat[at_label] -= 1
@@ -166,11 +166,11 @@ def _unshifted(x, out, top):
     It does not where the exponentials have what the shift is for: none overflows, and none that
     counts is subnormal, since all are normal or each sum is large. A largest logit of nan needs it.
     """
-    limit = _SMALL[x.dtype]
-    if not top <= limit:
-        return None
+    limit, in_place = _SMALL[x.dtype], np.may_share_memory(x, out)
+    if not top <= limit or (in_place and x.min() < -limit):
+        return None  # in place there is no way back
     s = _sums(np.exp(x, out=out))
-    return s if s.min() >= _LARGE or x.min() >= -limit else None
+    return s if in_place or s.min() >= _LARGE or x.min() >= -limit else None
 
 
 def _divide(e, s):
