@@ -23,6 +23,7 @@ _BLOCK = 1 << 18  # bytes of logits worked on at a time: with the result, what f
 _FEW, _SHORT, _LONG = 4, 32, 8192  # classes: the fastest way through a row depends on their number
 _MANY = 1000  # rows
 _SMALL = {np.dtype("f4"): 60, np.dtype("f8"): 600}  # exp of such logits, and sums, do not overflow
+_LARGEST = {np.dtype("f4"): 2.0**120, np.dtype("f8"): 2.0**1000}  # sums: 1 / s is not subnormal
 _LARGE = 0.5  # and not 1, which is the sum of probabilities, give or take some roundoff
 
 
@@ -125,7 +126,7 @@ def cross_entropy_with_gradient_blocked(x, labels, axis=-1, out=None):
 
 
 def _softmax_rows(x, out):
-    s = _unshifted(x, out, x.max())
+    s = _unshifted(x, out)
     if s is None:
         s = _sums(np.exp(_by_row(np.subtract, x, _maxima(x), out), out=out))
     _divide(out, s)
@@ -145,31 +146,37 @@ def _logsumexp_rows(x, scratch):
 
 
 def _loss_rows(x, labels, out):
-    flat, rows, n = out.reshape(-1), np.arange(len(x)), x.shape[1]
-    at_label = rows * n + labels  # in the whole block: faster than two indices
-    m, x_label = _maxima(x), x[rows, labels]  # out may be x
-    s = _unshifted(x, out, m.max()) if n > _SHORT else None  # a short row would gain nothing
+    rows, m, s = np.arange(len(x)), _maxima(x), None
+    at_label = rows * x.shape[1] + labels  # in the whole block: faster than two indices
+    if x.shape[1] > _SHORT:  # a short row would gain nothing
+        z_label = x[rows, labels] - m
+        s = _unshifted(x, out)
     if s is None:
         z_label = _by_row(np.subtract, x, m, out).reshape(-1)[at_label]
         s = total = _sums(np.exp(out, out=out))
     else:
-        z_label = x_label - m
         total = np.maximum(s * np.exp(-m), 1)  # the largest term alone is 1
     _divide(out, s)
-    flat[at_label] -= 1
+    out.reshape(-1)[at_label] -= 1
     return np.log(total) - z_label
 
 
-def _unshifted(x, out, top):
+def _unshifted(x, out):
     """Write exp(x), and return the sums of the rows, or None if the block needs the shift.
 
-    It does not where the exponentials have what the shift is for: none overflows, and none that
-    counts is subnormal, since all are normal or each sum is large. A largest logit of nan needs it.
+    It does not where the exponentials have what the shift is for: no sum overflows, and no term
+    that counts is subnormal, since all are normal or each sum is large. A block with nan needs it.
     """
     limit, in_place = _SMALL[x.dtype], np.may_share_memory(x, out)
-    if not top <= limit or (in_place and x.min() < -limit):
-        return None  # in place there is no way back
-    s = _sums(np.exp(x, out=out))
+    if x.shape[1] > _LONG and not in_place:  # the sums tell it without one more look at the row
+        with np.errstate(over="ignore"):
+            s = _sums(np.exp(x, out=out))
+        if not s.max() <= _LARGEST[x.dtype]:
+            return None
+    elif x.max() <= limit and (not in_place or x.min() >= -limit):  # there will be no way back
+        s = _sums(np.exp(x, out=out))
+    else:
+        return None
     return s if in_place or s.min() >= _LARGE or x.min() >= -limit else None
 
 
