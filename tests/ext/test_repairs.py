@@ -57,6 +57,12 @@ def test_an_empty_header_is_none_and_the_column_under_it_names_the_rows(tiny_pag
     assert [tag.name for tag in table.tbody.find_all(["th", "td"])] == ["th", "td"]
 
 
+def test_the_scripts_of_the_search_are_on_its_page_only(tiny_page):
+    assert not tiny_page.select("script[src*=search]")
+    search = '<script src="searchindex.js" defer></script><div id="search-results"></div>'
+    assert repairs.repair(search) == search
+
+
 def test_an_image_has_a_box_beside_its_caption(tiny_page):
     (figure,) = tiny_page.select("figure")
     assert [tag.name for tag in figure.find_all(recursive=False)] == ["div", "figcaption"]
