@@ -168,12 +168,12 @@ def _unshifted(x, out):
     that counts is subnormal, since all are normal or each sum is large. A block with nan needs it.
     """
     limit, in_place = _SMALL[x.dtype], np.may_share_memory(x, out)
-    if x.shape[1] > _LONG and not in_place:  # the sums tell it without one more look at the row
+    if x.shape[1] > _LONG and not in_place:  # the sums tell, and save a look at the row
         with np.errstate(over="ignore"):
             s = _sums(np.exp(x, out=out))
         if not s.max() <= _LARGEST[x.dtype]:
             return None
-    elif x.max() <= limit and (not in_place or x.min() >= -limit):  # there will be no way back
+    elif x.max() <= limit and (not in_place or x.min() >= -limit):  # no way back
         s = _sums(np.exp(x, out=out))
     else:
         return None
