@@ -54,7 +54,7 @@ OTHER_DIGITS = {
     "book/one_pass": {1, 4, 6, 7, 12},
     "book/speed": {3, 8},
     "book/attention": {8, 14},
-    "book/vocabulary": {2, 9},
+    "book/vocabulary": {2, 9, 16},
     "book/gpu": {19},
     "book/divergence": {7, 9, 11, 16, 17, 19},
     "book/sequences": {10},
