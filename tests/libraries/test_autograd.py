@@ -109,3 +109,6 @@ def test_what_autograd_keeps_is_counted_once_and_without_the_logits():
     assert kept_for_backward(lambda x: x.exp() * 2, x) == 4000  # the result of exp
     assert kept_for_backward(lambda x: (x.exp() * x.exp().detach()).exp(), x) == 3 * 4000
     assert not x.requires_grad
+    for wrong in (np.ones(3), [1.0], torch.ones(3, dtype=torch.int64)):
+        with pytest.raises(TypeError, match="x must be a PyTorch tensor of floating-point numbers"):
+            kept_for_backward(lambda x: x, wrong)

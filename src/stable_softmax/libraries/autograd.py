@@ -98,9 +98,14 @@ def kept_for_backward(f, x, *arguments, **keywords):
     ------
     ImportError
         If PyTorch is not installed.
+    TypeError
+        If `x` is not a tensor of floating-point numbers.
     """
     with needs("frameworks"):
         import torch
+    if not (torch.is_tensor(x) and x.is_floating_point()):
+        held = x.dtype if torch.is_tensor(x) else type(x).__name__
+        raise TypeError(f"x must be a PyTorch tensor of floating-point numbers, not {held}")
     x, kept = x.detach().requires_grad_(), {}
 
     def pack(tensor):
