@@ -453,7 +453,7 @@ def class_axis(axis, ndim):
     """
     given, axis = axis, as_int(axis)
     if axis is None:
-        raise TypeError(f"axis must be one int, because a class is an index along one axis; got {given!r}")
+        raise TypeError(f"axis must be one int, along which the classes lie; got {given!r}")
     if ndim == 0:
         raise np.exceptions.AxisError("x is a scalar: give at least one axis of classes")
     return _as_axes(axis, ndim)[0]
