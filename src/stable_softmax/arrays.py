@@ -194,15 +194,7 @@ def as_mask(mask, x, name="x", entry="a class"):
     if _kind(mask) != "boolean":
         raise TypeError(f"mask must be boolean, True where {entry} takes part, not {_held(mask)}")
     mask = _beside(mask, x)
-    if tuple(mask.shape) == tuple(x.shape):
-        return mask
-    try:
-        return namespace(x).broadcast_to(mask, tuple(x.shape))
-    except (ValueError, RuntimeError, TypeError):
-        raise ValueError(
-            f"mask has shape {tuple(mask.shape)}, which does not broadcast to the shape of {name}, "
-            f"{tuple(x.shape)}"
-        ) from None
+    return mask if tuple(mask.shape) == tuple(x.shape) else _broadcast(mask, "mask", x, name)
 
 
 def as_targets(targets, x, name="targets"):
@@ -247,13 +239,16 @@ def as_weights(weights, x):
     ValueError
         If they cannot be broadcast.
     """
-    weights = _real_beside(weights, x, "weights")
+    return _broadcast(_real_beside(weights, x, "weights"), "weights", x, "x")
+
+
+def _broadcast(values, name, x, name_of_x):
     try:
-        return namespace(x).broadcast_to(weights, tuple(x.shape))
+        return namespace(x).broadcast_to(values, tuple(x.shape))
     except (ValueError, RuntimeError, TypeError):
         raise ValueError(
-            f"weights has shape {tuple(weights.shape)}, which does not broadcast to the shape of "
-            f"x, {tuple(x.shape)}"
+            f"{name} has shape {tuple(values.shape)}, which does not broadcast to the shape of "
+            f"{name_of_x}, {tuple(x.shape)}"
         ) from None
 
 
