@@ -1,0 +1,97 @@
+"use strict";
+
+/* Search the rows of "Find my bug" in place, and show the calls of one library only. */
+document.addEventListener("DOMContentLoaded", () => {
+  const article = document.querySelector(".bd-article");
+  const rows = [...article.querySelectorAll(".bugs tbody tr")].map((row) => ({
+    row,
+    text: plain(row.textContent),
+    printed: [...row.cells[0].querySelectorAll("code")].map((code) => code.textContent),
+  }));
+  const KEY = "stable-softmax library";
+  const LIBRARIES = ["NumPy", "PyTorch", "MXNet", "JAX", "TensorFlow"];
+
+  function plain(text) {
+    return text.toLowerCase().replaceAll("−", "-");
+  }
+
+  /* A number is that of a row if it begins like it, or rounds to it. */
+  function isNumber(query, printed) {
+    if (!/^-?\d/.test(query) || Number.isNaN(Number(query))) return false;
+    if (query.includes(".") && printed.startsWith(query)) return true;
+    const [digits, exponent] = printed.split("e");
+    const places = digits.split(".")[1]?.length ?? 0;
+    const number = Number(query);
+    return (
+      printed ===
+      (exponent ? number.toExponential(places).replace(/e-(\d)$/, "e-0$1") : number.toFixed(places))
+    );
+  }
+
+  /* A pasted line contains the message of a row. Otherwise the rows with most of the words are shown,
+     and a word counts the more, the fewer rows have it. */
+  function found(query) {
+    const exact = rows.filter(({ printed }) =>
+      printed.some(
+        (text) => isNumber(query, text) || (text.includes(" ") && query.includes(plain(text))),
+      ),
+    );
+    if (exact.length || !query) return exact.length ? exact : rows;
+    const score = new Map(rows.map((row) => [row, 0]));
+    for (const word of new Set(query.split(/[\s,;:?!"'`()[\]]+/).filter(Boolean))) {
+      const having = rows.filter(({ text }) => text.includes(word));
+      for (const row of having) score.set(row, score.get(row) + 1 / having.length);
+    }
+    const best = Math.max(...score.values());
+    return best ? rows.filter((row) => score.get(row) >= best / 2) : [];
+  }
+
+  const form = document.createElement("form");
+  form.className = "find-my-bug";
+  form.setAttribute("role", "search");
+  form.setAttribute("aria-label", "Bugs");
+  form.innerHTML = `
+    <label>What do you see?
+      <input type="search" name="q" placeholder="16.118" autocomplete="off" spellcheck="false">
+    </label>
+    <label>Calls of
+      <select name="library"><option value="">every library</option>${LIBRARIES.map(
+        (name) => `<option value="${name.toLowerCase().replace("pytorch", "torch")}">${name}</option>`,
+      ).join("")}</select>
+    </label>
+    <output></output>`;
+  const { q, library } = form.elements;
+  const count = form.querySelector("output");
+
+  function show() {
+    const shown = new Set(found(plain(q.value.trim())));
+    for (const row of rows) row.row.hidden = !shown.has(row);
+    for (const section of article.querySelectorAll("section section:has(.bugs)"))
+      section.hidden = !section.querySelector("tbody tr:not([hidden])");
+    article.dataset.library = library.value;
+    count.textContent =
+      shown.size === 0
+        ? "No row has any of these words: ask the search of the whole book."
+        : `${shown.size} of ${rows.length} rows`;
+  }
+
+  form.addEventListener("input", () => {
+    show();
+    try {
+      localStorage.setItem(KEY, library.value);
+      history.replaceState(null, "", q.value ? `?${new URLSearchParams({ q: q.value })}` : "?");
+    } catch {
+      // a browser may forbid both, on a page that is a file
+    }
+  });
+  form.addEventListener("submit", (event) => event.preventDefault());
+  article.querySelector("section section").before(form);
+
+  q.value = new URLSearchParams(location.search).get("q") ?? "";
+  try {
+    library.value = localStorage.getItem(KEY) ?? "";
+  } catch {
+    // then every library is shown
+  }
+  show();
+});
