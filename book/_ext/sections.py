@@ -16,13 +16,14 @@ from sphinx import addnodes
 
 #: What a hit is worth: a reader looks for the chapter, rarely for the list of functions.
 WORTH = {
+    "index": 0.5,
     "book/solutions/": 0.4,
     "book/api": 0.25,
     "book/accuracy_report": 0.5,
     "book/truth_tables": 0.5,
     "book/bibliography": 0.2,
     "book/teaching": 0.5,
-    "book/glossary": 0.8,
+    "book/glossary": 0.6,
 }
 SKIPPED = (nodes.comment, nodes.raw, nodes.substitution_definition, nodes.target, addnodes.toctree)
 CALLS = {"numpy", "torch", "mxnet", "jax", "tensorflow"}  # repeated in the rows of the page of bugs
@@ -114,6 +115,7 @@ class Texts:
                 own = self.begin(child[0], child[0].next_node(addnodes.desc_name).astext())
                 self.collect(child[-1], own)
             elif isinstance(child, nodes.row) and child["ids"]:
+                self.terms.append(part["title"])
                 own = self.begin(child, child[0].astext())
                 own["text"].append(self.line(child[1]))
             elif isinstance(child, nodes.literal_block):

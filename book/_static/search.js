@@ -14,14 +14,18 @@ const Finder = (() => {
 
   /* A word without its ending, so that a smoothed loss is found by "smoothing losses". */
   function stem(word) {
-    return word.replace(/ies$/, "y").replace(/(?<=\w{3})(?:ing|ed|es|e|(?<!s)s)$/, "");
+    const once = (w) => w.replace(/ies$/, "y").replace(/(?<=\w{3})(?:ing|ed|es|e|(?<!s)s)$/, "");
+    return once(once(word));
   }
 
   /* The words and numbers of a text; a name in code counts whole and by its parts. */
   function words(text) {
     const found = [];
     const pattern = /\d+(?:\.\d+)?(?:e[-+]?\d+)?(?!\w)|[\p{L}_][\p{L}\d_]*(?:\.[\p{L}_][\p{L}\d_]*)*/gu;
-    const plain = text.replaceAll("−", "-").replace(/(?<=\d),(?=\d{3})/g, "");
+    const plain = text
+      .replaceAll("−", "-")
+      .replace(/(?<=\d),(?=\d{3})/g, "")
+      .replace(/log-sum-exp/gi, "logsumexp");
     for (const [name] of plain.matchAll(pattern)) {
       const parts = name.split(/[._]|(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/).filter(Boolean);
       const all = /^\d/.test(name) ? [name] : new Set([name, ...parts]);
@@ -66,9 +70,18 @@ const Finder = (() => {
           section.counts.set(word, (section.counts.get(word) ?? 0) + (weight * count) / long);
       }
     }
+    // In how many sections a word is. Every call has an axis, and every function of the package says
+    // so: neither code nor what is worth little makes a word common, if there is more than that.
     const having = new Map();
-    for (const { counts } of sections)
-      for (const word of counts.keys()) having.set(word, (having.get(word) ?? 0) + 1);
+    for (const told of [false, true]) {
+      const these = new Map();
+      for (const { fields } of told ? sections.filter((s) => s.worth > 0.4) : sections)
+        for (const word of new Set(
+          fields.flatMap((f) => (told && f.field === "code" ? [] : [...f.counts.keys()])),
+        ))
+          these.set(word, (these.get(word) ?? 0) + 1);
+      for (const [word, count] of these) having.set(word, count);
+    }
     return { sections, having, vocabulary: [...having.keys()] };
   }
 
@@ -102,32 +115,34 @@ const Finder = (() => {
         }
       }
       const whole = known.length / Math.max(known.length, section.heading.size);
-      if (score) hits.push({ section, score: score * share * (1 + named * whole) * section.worth });
+      if (score) hits.push({ section, score: score * share ** 1.5 * (1 + named * whole) * section.worth });
     }
     hits.sort((a, b) => b.score - a.score);
     const least = (hits[0]?.score ?? 0) / 8;
-    const terms = known.flatMap(({ forms }) => forms.map(([w]) => w));
-    return { hits: hits.filter(({ score }) => score > least).slice(0, 40), terms: new Set(terms) };
+    const asks = known.map(({ forms, weight }) => ({ forms: new Set(forms.map(([w]) => w)), weight }));
+    return { hits: hits.filter(({ score }) => score > least).slice(0, 40), asks };
   }
 
-  /* The two sentences or so with the most words of the query. */
-  function quote(text, terms, size = 240) {
-    const sentences = text.match(/[^.?!]+(?:[.?!]+(?=\s|$)|[.?!](?=\S)|$)/g) ?? [];
-    const joined = [];
-    for (const sentence of sentences) {
-      if (joined.length && !/[.?!]\s*$/.test(joined.at(-1))) joined[joined.length - 1] += sentence;
-      else joined.push(sentence);
-    }
-    const score = joined.map((s) => new Set(words(s).filter((w) => terms.has(w))).size);
-    let start = 0;
-    for (let i = 1; i < joined.length; i++)
-      if (score[i] + (score[i + 1] ?? 0) / 2 > score[start] + (score[start + 1] ?? 0) / 2) start = i;
-    const found = joined.slice(start).join("").trim();
-    if (found.length <= size) return found;
-    return `${found.slice(0, found.lastIndexOf(" ", size))} …`;
+  /* The two sentences with most of what was asked, or as much of them as there is room for. */
+  function quote(text, asks, room = 240) {
+    const sentences = text.split(/(?<=[.?!:]) /);
+    const worth = sentences.map((_, i) => {
+      const these = new Set(words(sentences.slice(i, i + 2).join(" ")));
+      return asks.reduce(
+        (sum, { forms, weight }) => sum + ([...forms].some((w) => these.has(w)) ? weight : 0),
+        0,
+      );
+    });
+    const found = sentences.slice(worth.indexOf(Math.max(...worth))).join(" ");
+    return found.length <= room ? found : `${found.slice(0, found.lastIndexOf(" ", room))} …`;
   }
 
-  return { index, find, quote, words };
+  /* Whether a word is one of those that were asked for. */
+  function isAsked(word, asks) {
+    return words(word).some((w) => asks.some(({ forms }) => forms.has(w)));
+  }
+
+  return { index, find, quote, isAsked };
 })();
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -138,7 +153,7 @@ document.addEventListener("DOMContentLoaded", () => {
   field.focus();
   if (!query) return;
 
-  const { hits, terms } = Finder.find(query, Finder.index(SECTIONS));
+  const { hits, asks } = Finder.find(query, Finder.index(SECTIONS));
 
   function add(parent, tag, text, className) {
     const element = parent.appendChild(document.createElement(tag));
@@ -147,10 +162,9 @@ document.addEventListener("DOMContentLoaded", () => {
     return element;
   }
 
-  /* The words of the query are bold; they are marked by their beginnings, as they are compared. */
   function addMarked(parent, text) {
     for (const piece of text.split(/([\p{L}\d_.]+)/u)) {
-      if (Finder.words(piece).some((word) => terms.has(word))) add(parent, "mark", piece);
+      if (Finder.isAsked(piece, asks)) add(parent, "mark", piece);
       else parent.append(piece);
     }
   }
@@ -164,13 +178,13 @@ document.addEventListener("DOMContentLoaded", () => {
       : "The search did not match any documents. Try another word, or fewer.",
     "search-summary",
   );
-  const list = add(results, "ul", "", "search");
+  const list = add(results, "ul", "", "hits");
   for (const { section } of hits) {
     const item = add(list, "li");
     const link = add(item, "a", section.title);
     link.href = section.address;
-    if (section.title !== section.page) add(item, "span", ` ${section.page}`, "search-page");
-    const text = Finder.quote(section.text, terms);
+    if (section.title !== section.page) add(item, "span", section.page);
+    const text = Finder.quote(section.text, asks);
     if (text) addMarked(add(item, "p", "", "context"), text);
   }
 });
