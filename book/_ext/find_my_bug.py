@@ -31,8 +31,12 @@ def name_rows(app, doctree):
     for body in doctree.findall(nodes.tbody):
         body.parent.parent["classes"].append("bugs")
         for row in body.findall(nodes.row):
-            text = re.sub(r"-(?=\d|inf)", "minus ", row[0].astext())
-            row["ids"].append(nodes.make_id(f"bug {text}"))
+            row["ids"].append(nodes.make_id(f"bug {in_words(row[0].astext())}"))
+
+
+def in_words(text):
+    """Return a text with its minus signs in words: an identifier has no sign."""
+    return re.sub(r"-(?=\d|inf)", "minus ", text)
 
 
 def load_script(app, pagename, templatename, context, doctree):

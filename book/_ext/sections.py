@@ -30,7 +30,7 @@ CALLS = {"numpy", "torch", "mxnet", "jax", "tensorflow"}  # repeated in the rows
 SYMBOLS = {
     name: symbol
     for kind, symbols in vars(tex2unichar).items()
-    if kind.startswith(("math", "space"))
+    if kind.startswith(("math", "space")) and kind != "mathaccent"
     for name, symbol in symbols.items()
 } | {"dots": "…", "le": "≤", "ge": "≥", "ne": "≠", "to": "→", "sum": "Σ", "cdot": "·"}
 BODY = """
@@ -47,7 +47,7 @@ BODY = """
 
 
 def plain(tex):
-    """Return a formula as a line of text, for a quotation: ``e^{x_i}`` becomes ``e^x_i``.
+    """Return a formula as a line of text, for a quotation: ``e^{x_i}`` becomes ``e^(x_i)``.
 
     Parameters
     ----------
@@ -60,13 +60,15 @@ def plain(tex):
     tex = re.sub(r"\\(begin|end)\{\w+\}(\{\w+\})?|&|\\\\", " ", tex)
     tex = re.sub(r"\\[dt]?frac\s*(\{[^{}]*\}|\w)\s*(\{[^{}]*\}|\w)", r"\1/\2", tex)
     tex = re.sub(r"\\([A-Za-z]+)", lambda found: SYMBOLS.get(found[1], f" {found[1]} "), tex)
+    tex = re.sub(r"([\^_])\{([^{}]{2,})\}", r"\1(\2)", tex)
     tex = re.sub(r" (?:left|right|[bB]igg?[lr]?|text|quad|operatorname|math\w+) ", " ", tex)
-    return " ".join(re.sub(r"\\.|[{}~]", " ", tex).split())
+    line = " ".join(re.sub(r"\\.|[{}~]", " ", tex).split())
+    return re.sub(r"(?<=[(\[]) | (?=[)\],.;])|(?<=[a-z]) (?=[(_^])", "", line)
 
 
-def is_a_box_of_facts(node):
-    """Tell whether a node is the box "In this chapter", which names what is told elsewhere."""
-    return isinstance(node, nodes.Element) and "in-this-chapter" in node.get("classes", [])
+def has_class(node, name):
+    """Tell whether a node is of a class."""
+    return isinstance(node, nodes.Element) and name in node["classes"]
 
 
 class Texts:
@@ -99,7 +101,7 @@ class Texts:
     def collect(self, node, part=None):
         """Put the text of a node into the part it belongs to, or into parts of its own."""
         for child in node.children:
-            if isinstance(child, SKIPPED) or is_a_box_of_facts(child):
+            if isinstance(child, SKIPPED) or has_class(child, "in-this-chapter"):
                 continue
             titled = isinstance(child, nodes.section) and isinstance(child[0], nodes.title)
             if titled:  # an exercise has a section without a title
@@ -118,6 +120,10 @@ class Texts:
                 self.terms.append(part["title"])
                 own = self.begin(child, child[0].astext())
                 own["text"].append(self.line(child[1]))
+            elif part and has_class(child, "cell_output"):  # numbers, and a figure
+                part["text"] += map(self.line, child.findall(nodes.caption))
+                printed = (nodes.literal_block, nodes.table)
+                part["code"] += [n.astext() for n in child.findall() if isinstance(n, printed)]
             elif isinstance(child, nodes.literal_block):
                 if part and "use_book_style()" not in child.astext():  # else it only imports
                     part["code"].append(child.astext())

@@ -163,7 +163,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   function addMarked(parent, text) {
-    for (const piece of text.split(/([\p{L}\d_.]+)/u)) {
+    for (const piece of text.split(/([\p{L}\d_]+(?:\.[\p{L}\d_]+)*)/u)) {
       if (Finder.isAsked(piece, asks)) add(parent, "mark", piece);
       else parent.append(piece);
     }
