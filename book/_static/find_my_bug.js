@@ -3,9 +3,16 @@
 /* Search the rows of "Find my bug" in place, and show the calls of one library only. */
 document.addEventListener("DOMContentLoaded", () => {
   const article = document.querySelector(".bd-article");
+  /* The calls are the same in many rows, and say nothing of one. */
+  const isNoCall = (node) => node.nodeName !== "SPAN";
   const rows = [...article.querySelectorAll(".bugs tbody tr")].map((row) => ({
     row,
-    text: plain(row.textContent),
+    text: plain(
+      [...row.querySelectorAll("p")]
+        .flatMap((paragraph) => [...paragraph.childNodes].filter(isNoCall))
+        .map((node) => node.textContent)
+        .join(" "),
+    ),
     printed: [...row.cells[0].querySelectorAll("code")].map((code) => code.textContent),
   }));
   const KEY = "stable-softmax library";
@@ -28,8 +35,8 @@ document.addEventListener("DOMContentLoaded", () => {
     );
   }
 
-  /* A pasted line contains the message of a row. Otherwise the rows with most of the words are shown,
-     and a word counts the more, the fewer rows have it. */
+  /* A pasted line contains the message of a row. Otherwise the rows with all words are shown, or, if
+     there is none, those with most, where a word counts the more, the fewer rows have it. */
   function found(query) {
     const exact = rows.filter(({ printed }) =>
       printed.some(
@@ -37,13 +44,14 @@ document.addEventListener("DOMContentLoaded", () => {
       ),
     );
     if (exact.length || !query) return exact.length ? exact : rows;
-    const score = new Map(rows.map((row) => [row, 0]));
-    for (const word of new Set(query.split(/[\s,;:?!"'`()[\]]+/).filter(Boolean))) {
-      const having = rows.filter(({ text }) => text.includes(word));
-      for (const row of having) score.set(row, score.get(row) + 1 / having.length);
-    }
-    const best = Math.max(...score.values());
-    return best ? rows.filter((row) => score.get(row) >= best / 2) : [];
+    const words = new Set(query.split(/[\s,;:?!"'`()[\]]+/).filter(Boolean));
+    const having = [...words].map((word) => rows.filter(({ text }) => text.includes(word)));
+    const known = having.filter((some) => some.length);
+    const all = rows.filter((row) => known.every((some) => some.includes(row)));
+    if (!known.length || all.length) return known.length ? all : [];
+    const score = (row) => known.reduce((sum, h) => sum + (h.includes(row) ? 1 / h.length : 0), 0);
+    const best = Math.max(...rows.map(score));
+    return rows.filter((row) => score(row) >= best / 2);
   }
 
   const form = document.createElement("form");

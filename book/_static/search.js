@@ -9,7 +9,7 @@ const Finder = (() => {
     while who why will with you your`.split(/\s+/),
   );
   const SAME = { fp16: "float16", fp32: "float32", fp64: "float64", bf16: "bfloat16", fp8: "e4m3" };
-  const FIELDS = { title: 5, terms: 4, page: 1.5, text: 1, code: 0.4 };
+  const FIELDS = { title: 5, terms: 4, page: 1.5, text: 1, code: 0.6 };
   const MINOR = { Exercises: 0.5, "Further reading": 0.3, Summary: 0.8 };
 
   /* A word without its ending, so that a smoothed loss is found by "smoothing losses". */
