@@ -16,7 +16,6 @@ document.addEventListener("DOMContentLoaded", () => {
     printed: [...row.cells[0].querySelectorAll("code")].map((code) => code.textContent),
   }));
   const KEY = "stable-softmax library";
-  const LIBRARIES = ["NumPy", "PyTorch", "MXNet", "JAX", "TensorFlow"];
 
   function plain(text) {
     return text.toLowerCase().replaceAll("−", "-");
@@ -54,20 +53,7 @@ document.addEventListener("DOMContentLoaded", () => {
     return rows.filter((row) => score(row) >= best / 2);
   }
 
-  const form = document.createElement("form");
-  form.className = "find-my-bug";
-  form.setAttribute("role", "search");
-  form.setAttribute("aria-label", "Bugs");
-  form.innerHTML = `
-    <label>What do you see?
-      <input type="search" name="q" placeholder="16.118" autocomplete="off" spellcheck="false">
-    </label>
-    <label>Calls of
-      <select name="library"><option value="">every library</option>${LIBRARIES.map(
-        (name) => `<option value="${name.toLowerCase().replace("pytorch", "torch")}">${name}</option>`,
-      ).join("")}</select>
-    </label>
-    <output></output>`;
+  const form = article.querySelector(".find-my-bug");
   const { q, library } = form.elements;
   const count = form.querySelector("output");
 
@@ -93,7 +79,6 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   });
   form.addEventListener("submit", (event) => event.preventDefault());
-  article.querySelector("section section").before(form);
 
   q.value = new URLSearchParams(location.search).get("q") ?? "";
   try {
