@@ -62,6 +62,8 @@ SCROLL_SIDEBAR = """<script>{
 REPAIRS = [
     # The icons are a web font. Upstream: pydata-sphinx-theme #2379.
     (r"\s*<!-- So that users can add custom icons -->\s*<script [^>]*></script>", ""),
+    # The search of Sphinx: sections.py has another one, and its scripts block every page.
+    (r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^>]*></script>', ""),
     # One viewport is enough.
     (r'(<meta name="viewport"[^>]*>)\s*<meta name="viewport"[^>]*>', r"\1"),
     (r'\s*<meta name="viewport" content="width=device-width, initial-scale=1"/>', ""),
