@@ -249,7 +249,7 @@ const StableSoftmax = (() => {
 
   const text = (x, y, words, anchor = "middle", more = "") =>
     `<text x="${x}" y="${y}" fill="currentColor" text-anchor="${anchor}" ${more.includes("halo") ? "" : `stroke="none"`} ${more}>${words}</text>`;
-  const path = (d, role = "", more = "") => `<path class="${role}" d="${d}" stroke="currentColor" ${more}/>`;
+  const path = (d, role = "", more = role && `stroke-width="2"`) => `<path class="${role}" d="${d}" stroke="currentColor" ${more}/>`;
   const box = (x, y, width, height, role = "", more = `fill="currentColor"`) =>
     `<rect class="${role}" x="${x}" y="${y}" width="${width}" height="${Math.max(0, height)}" ${more}/>`;
   /** A place to drag something by, large enough for a finger. */
@@ -414,7 +414,7 @@ const StableSoftmax = (() => {
     /** The sentence that is read aloud when it changes, in the room that so many letters need. */
     sentence(letters) {
       return `<div class="said"><p class="sentence" role="status"></p>
-        <p aria-hidden="true">${"In letters, ".repeat(letters / 12)}</p></div>`;
+        <p aria-hidden="true">${"a number 12 ".repeat(letters / 12)}</p></div>`;
     }
     /** What is shown on demand. */
     folded(words, html) {

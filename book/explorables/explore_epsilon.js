@@ -77,7 +77,7 @@
         ${this.range("gap", "Gap", { min: -20, max: 120, step: 0.5, value: 20, limit: 1000 })}
         ${this.range("power", "ε = 10 to the power", { min: -15, max: -3, step: 1, value: -7 })}
         ${this.select("format", "Format", { fp64: "fp64", fp32: "fp32" }, "fp32")}
-        ${this.sentence(320)}
+        ${this.sentence(290)}
         ${this.folded("All losses", this.table("One sample, its label behind by the gap, to five digits", ["loss", "value", "gradient at the label", "steps"]))}`;
     }
 
@@ -169,7 +169,7 @@
           <path d="${crosses.map((g) => `M${atX(g) - 3} 17l6 6m0 -6l-6 6`).join("")}"/></g>`;
       }
       const cap = atY(-Math.log(epsilon));
-      svg += text(196, 100, "from logits", "end") + text(310, cap - 6, "epsilon, clamped", "end") +
+      svg += text(196, 100, "from logits", "end") + text(310, cap + 15, "epsilon, clamped", "end") +
         path(`M322 ${cap - 9}l5 6h-10zm0 18l5 -6h-10z`, "", `fill="currentColor"`) + handle(322, cap, "power");
       if (!Number.isFinite(loss("log(softmax)", [high, 0]))) svg += text(atX(100), 24, "log(softmax): inf", "end");
       return svg;

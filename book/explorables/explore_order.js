@@ -28,7 +28,7 @@
         ${this.select("format", "Format of the rulers", options, "fp32")}
         ${this.select("sign", "Sign of the offset", { 1: "plus", "-1": "minus" }, "1")}
       </div>
-      ${this.sentence(330)}
+      ${this.sentence(300)}
       ${this.folded("All formats", this.table("Log-probability of the second logit; a bar shows how many of its digits are lost", [
         "format", "exact", "x − (m + log s)", "error", "ulp", "(x − m) − log s", "error", "ulp",
       ]))}`;
@@ -99,8 +99,8 @@
       let dense = `M${x0} ${y}`;
       for (const side of [1, -1]) {
         for (let v = start, x = x0, last = x0; x >= LEFT && x <= RIGHT; ) {
-          const near = v + (side * ulp(v, f)) / 2; // a number only beside a power of two
-          const next = round(near, f) === near ? near : v + side * ulp(v, f);
+          const near = v + (side * ulp(v, f)) / 2; // a number only below a power of two
+          const next = near !== v && round(near, f) === near ? near : v + side * ulp(v, f);
           const wide = Math.abs(X(next) - x);
           if (wide < 3) { // too dense to be drawn
             v = round(v + (side * 3) / UNIT, f);
