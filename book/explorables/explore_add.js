@@ -63,7 +63,7 @@
       </div>
       ${this.player(10000)}
       ${this.drawing(340, 232)}
-      ${this.sentence(280)}
+      ${this.sentence(190)}
       ${this.table("The sum so far, and what storing and adding have lost", ["terms", "exact", "computed", "storing", "adding"])}`;
     }
 

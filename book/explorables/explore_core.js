@@ -298,13 +298,19 @@ const StableSoftmax = (() => {
       return Object.fromEntries(controls.filter((c) => !c.name.endsWith("-slider"))
         .map((c) => [c.name, c.type === "checkbox" ? String(Number(c.checked)) : c.value]));
     }
-    /** Go to the state in an address, unless the controls cannot have it. */
+    /** Go to the state in an address, but for what a control cannot be. */
     recall(address) {
-      const state = [...address].filter(([name]) => name in this.first);
-      if (!state.length) return;
-      this.set(Object.fromEntries(state.filter(([name, value]) =>
-        [...(this.control(name).options ?? [{ value }])].some((option) => option.value === value))));
-      if (this.form.querySelector("input:invalid")) this.form.reset();
+      const state = [...address].filter(([name, value]) => {
+        if (!(name in this.first)) return false;
+        const control = this.control(name);
+        const before = control.value;
+        control.value = value;
+        const { valid, rangeOverflow } = control.validity;
+        const fits = control.value === value && (valid || (name === "step" && rangeOverflow)); // its end may move
+        control.value = before;
+        return fits;
+      });
+      if (state.length) this.set(Object.fromEntries(state));
     }
     /** When nothing has changed for a while, let the address lead to this state. */
     keep() {
@@ -313,7 +319,7 @@ const StableSoftmax = (() => {
         if (this.timer) return this.keep();
         const state = Object.entries(this.state()).filter(([name, value]) => value !== this.first[name]);
         const query = String(new URLSearchParams(state));
-        history.replaceState(null, "", location.pathname + (query && `?${query}`) + this.place);
+        if (query || location.search) history.replaceState(null, "", location.pathname + (query && `?${query}`) + this.place);
       }, 400);
     }
     /** On paper: what the reader has chosen, or else a state whose picture says something. */
@@ -503,7 +509,8 @@ const StableSoftmax = (() => {
         this.steps = this.begin(...asked);
         this.put(this.steps, "max");
       }
-      this.draw(Math.min(this.number("step"), this.steps));
+      if (this.number("step") > this.steps) this.put(this.steps);
+      this.draw(this.number("step"));
     }
   }
 

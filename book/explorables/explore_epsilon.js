@@ -77,7 +77,7 @@
         ${this.range("gap", "Gap", { min: -20, max: 120, step: 0.5, value: 20, limit: 1000 })}
         ${this.range("power", "ε = 10 to the power", { min: -15, max: -3, step: 1, value: -7 })}
         ${this.select("format", "Format", { fp64: "fp64", fp32: "fp32" }, "fp32")}
-        ${this.sentence(290)}
+        ${this.sentence(365)}
         ${this.folded("All losses", this.table("One sample, its label behind by the gap, to five digits", ["loss", "value", "gradient at the label", "steps"]))}`;
     }
 
@@ -129,8 +129,8 @@
     }
 
     draw(step) {
-      this.say(this.said);
       let svg = this.curves;
+      const fates = [];
       BALLS.forEach((name, i) => {
         const { way, steps } = this.found[name];
         const { role } = FORMS[name];
@@ -138,11 +138,13 @@
         const gap = way[now][0] - way[now][1];
         const [x, y] = [between(30, X(gap, this.high), 334), between(14, Y(this.loss(name, way[now]), this.high), 220)];
         const fate = now === steps ? `home after ${steps} steps`
-          : steps === Infinity ? "no gradient, it never moves" : `gap ${show(gap)} after ${now} steps`;
+          : steps === Infinity && now === way.length - 1 ? `gap ${show(gap)} for ever, without a gradient` : `gap ${show(gap)} after ${now} steps`;
+        fates.push(`${name}: ${fate}`);
         svg += `<circle class="${role}" cx="${x}" cy="${y}" r="7" fill="currentColor"/>` + handle(x, y, "gap") +
-          text(40, 250 + 15 * i, `${name}: ${fate}`, "start", `class="${role}" font-weight="700"`);
+          text(40, 250 + 15 * i, fates[i], "start", `class="${role}" font-weight="700"`);
       });
       this.form.querySelector("svg").innerHTML = svg;
+      this.say(step ? `${this.said} Now ${fates.join("; ")}.` : this.said);
     }
 
     /** A ball lies where the gap is; the height of the plateau is -log ε. */

@@ -85,7 +85,7 @@
         </div>
       </div>
       <p class="zones" aria-hidden="true">${ZONES.map((z) => `<span>${z}</span>`).join(" ")}</p>
-      ${this.sentence(230)}
+      ${this.sentence(195)}
       <div><p>Drag the columns until the naive softmax returns</p>
         <ul>${Object.keys(TASKS).map((words) => `<li>${words}</li>`).join("")}</ul></div>
       ${this.folded("All numbers", this.table("Softmax of the three logits, to four digits", ["class", "x", "exp(x)", "naive", "shifted", "exact"]))}`;

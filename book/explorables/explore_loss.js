@@ -131,16 +131,18 @@
           ${this.select("label", "Label", { 0: "class 0", 1: "class 1", 2: "class 2" }, "1")}
           ${this.select("format", "Format", { fp64: "fp64", fp32: "fp32" }, "fp32")}</div>
         </div>
-        ${this.sentence(290)}
+        ${this.sentence(260)}
         ${this.folded("The gradient in digits", this.table("Probabilities and gradient, to five digits", ["class", "p", "p − y", "complement"]))}
         ${this.table("What each form returns, to five digits", ["form", "loss", "verdict"])}`;
     }
 
     /** Show the causes of the loss that is typed, and say which of the forms return it. */
     backwards(losses) {
-      const { v, half = 0 } = read(this.control("seen").value);
-      this.form.querySelector("ul").innerHTML = v === undefined ? "<li>That is not a number that a program prints.</li>"
+      const { value } = this.control("seen");
+      const { v, half = 0 } = read(value);
+      if (value !== this.explained) this.form.querySelector("ul").innerHTML = v === undefined ? "<li>That is not a number that a program prints.</li>"
         : causes(v, half) || "<li>No call gives itself away by this number: a right loss can be any number from 0. Set the logits and the label below.</li>";
+      this.explained = value;
       return losses.map((loss) => Object.is(loss, v) || Math.abs(loss - v) <= half);
     }
 

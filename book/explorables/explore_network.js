@@ -77,7 +77,7 @@
           <button type="button" data-go="step">Step</button>
           <button type="button" name="run" data-go="run">Run</button><span></span></div>
         <ol>${BOXES.map((name) => `<li><b>${name}</b> <span></span></li>`).join("")}</ol>
-        ${this.sentence(260)}
+        ${this.sentence(165)}
         <div class="plots">${[
           "Loss in each step. Dotted: the exact loss of the same logits.",
           "Samples by gap, which is how far the label’s logit is behind the largest. Beyond 16.1 = −log 10⁻⁷, p is below ε. " +

@@ -100,7 +100,7 @@
       ${this.range("lead", "Lead to rescale", { min: 0, max: 100, step: 1, value: 0 })}
       ${this.player(16)}
       ${this.drawing(340, 252)}
-      ${this.sentence(380)}
+      ${this.sentence(280)}
       ${this.table("The pair, and how far s is from the exact sum", ["read", "m", "s", "error (u)", "exact s", "rescaled"])}`;
     }
 

@@ -28,7 +28,7 @@
         ${this.select("format", "Format of the rulers", options, "fp32")}
         ${this.select("sign", "Sign of the offset", { 1: "plus", "-1": "minus" }, "1")}
       </div>
-      ${this.sentence(300)}
+      ${this.sentence(270)}
       ${this.folded("All formats", this.table("Log-probability of the second logit; a bar shows how many of its digits are lost", [
         "format", "exact", "x − (m + log s)", "error", "ulp", "(x − m) − log s", "error", "ulp",
       ]))}`;
