@@ -51,13 +51,14 @@
   // From a loss back to its call
 
   const LOGITS = "`F.cross_entropy(logits, labels)`";
+  const known = (v, half) => half < 0.006 * v; // else two digits would accuse too many
   const whole = (n) => n > 1 && n < 1e6 && Math.abs(n - Math.round(n)) < 0.5 && Math.round(n);
   /** The number n for which count(loss) is n to the digits typed, if there is just one. */
   const only = (count) => (v, half) => {
-    const n = whole(count(v));
+    const n = known(v, half) && whole(count(v));
     return n && Math.abs(count(v + half) - count(v - half)) < 1 && Math.abs(count(v) - n) <= Math.abs(count(v + half) - count(v)) && n;
   };
-  const near = (number) => (v, half) => Math.abs(v - number) <= half;
+  const near = (number) => (v, half) => Math.abs(v - number) <= half && known(v, half);
 
   /** What returns a loss v that is known up to half a digit: [which losses, call, reason, fix, place].
       What a test finds out, such as a number of classes, stands at # in the reason. */
@@ -76,7 +77,7 @@
     [near(-Math.log(1e-8)), "`mx.nd.softmax_cross_entropy`", "it clamps p at 1e-8", "`gluon.loss.SoftmaxCrossEntropyLoss()(logits, labels)`", "epsilon#the-constant-inside-pytorch"],
     [near(23 * Math.LN2), "`Categorical(probs)`", "it clamps p at the epsilon of fp32, 2⁻²³", "`Categorical(logits=logits)`", "epsilon#the-constant-inside-pytorch"],
     [near(52 * Math.LN2), "`sklearn.metrics.log_loss`", "it clips p at the epsilon of fp64, 2⁻⁵²", "the loss of the logits", "epsilon#a-floor-under-the-probability"],
-    [near(24 * Math.LN2), "`−log(softmax(logits))` in fp16", "p is the smallest number of fp16, 2⁻²⁴, and the next loss is inf", LOGITS, "epsilon#the-logarithm-of-a-zero"],
+    [near(16.640625), "`−log(softmax(logits))` in fp16", "p is the smallest number of fp16, 2⁻²⁴, and the next loss is inf", LOGITS, "epsilon#the-logarithm-of-a-zero"],
     [near(149 * Math.LN2), "`−log(softmax(logits))` in fp32", "p is the smallest number of fp32, 2⁻¹⁴⁹, and the next loss is inf", LOGITS, "epsilon#the-logarithm-of-a-zero"],
     [(v, half) => [...Array(20).keys()].find((k) => k > 2 && near(k * Math.LN10)(v, half)), "`−log(softmax(logits) + ε)`, or p clamped at ε", "p is 0, and ε is 1e-#: this is −log ε, and the gradient is gone", LOGITS, "epsilon#a-floor-under-the-probability"],
     [only(Math.exp), "any loss of equal logits", "each of # classes gets 1/#: nothing has been learned yet, or nothing arrives", "look at the inputs, not at the loss", "cross_entropy#the-loss-needs-no-probability"],
