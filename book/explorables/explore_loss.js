@@ -100,7 +100,7 @@
     const n = test(v, half);
     const [page, section] = place.split("#");
     return n ? `<li><b>${code(call)}</b>: ${why.replaceAll("#", n)}. Fix: ${code(fix)}.
-      <span class="see">See <a href="${page}.html#${section}">${section.replaceAll("-", " ")}</a>.</span></li>` : "";
+      <span class="see">See <a href="${page}.html#${section}">${section.replaceAll("-", " ").replace("pytorch", "PyTorch")}</a>.</span></li>` : "";
   }).join("");
 
   const HEIGHT = (v) => 88 - (Math.asinh(v) / Math.asinh(1000)) * 70; // of a logit in the picture
