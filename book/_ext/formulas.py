@@ -59,10 +59,14 @@ def start(settings):
     return context
 
 
+def tex_settings(config):
+    """Return what the settings of the book say about the input of MathJax."""
+    return (config.mathjax3_config or {}).get("tex", {})
+
+
 def settings(config):
-    """Return what the settings of the book say about the input of MathJax, as JSON."""
-    tex = (config.mathjax3_config or {}).get("tex", {})
-    return json.dumps(tex | {"packages": ["base", *EXTENSIONS]})
+    """Return the settings of the input of MathJax, as JSON."""
+    return json.dumps(tex_settings(config) | {"packages": ["base", *EXTENSIONS]})
 
 
 @functools.cache

@@ -24,9 +24,10 @@ SCRIPTS = ["documentation_options.js", "doctools.js", "sphinx_highlight.js", "cl
 SCRIPTS += ["copybutton.js", "scripts/sphinx-book-theme.js", "scripts/bootstrap.js"]
 SCRIPTS += ["scripts/pydata-sphinx-theme.js"]
 # What no page asks for, once the fonts have been taken out of it.
-REMOVED = ["styles", "vendor", "locales", "scripts/*.js", "*.map"]
+REMOVED = ["styles", "vendor", "locales", "scripts/fontawesome.js", "*.map"]
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+NOTICE = re.compile("licen[cs]e|copyright", re.IGNORECASE)
 RULE = re.compile(r"([^{}]+)(\{[^{}]*\})")
 CLASS = re.compile(r"\.(-?[A-Za-z_][-\w]*)")
 FONT = re.compile(r"@font-face[^{]*\{[^}]*\}")
@@ -60,9 +61,9 @@ def leave_image(self, node):
 
 def write_two_files(app, exception):
     """Write the style sheet, its fonts and the script, and remove what they were made from."""
-    if exception or app.builder.format != "html":
-        return
     static = Path(app.outdir, "_static")
+    if exception or not (static / STYLES[0]).exists():  # another builder, or nothing was written
+        return
     scripts = ";\n".join(read(static, SCRIPTS))
     (static / "script.js").write_text(scripts, "utf-8")
     pages = [path for path in Path(app.outdir).rglob("*.html") if static not in path.parents]
@@ -71,7 +72,7 @@ def write_two_files(app, exception):
     *theirs, own = read(static, STYLES)
     theirs = keep_used("\n".join([*theirs, formulas.style(app.config)]), words)
     (static / "style.css").write_text(write_fonts(f"{theirs}\n{own}", static), "utf-8")
-    for pattern in [*STYLES, *REMOVED]:
+    for pattern in [*STYLES, *SCRIPTS, *REMOVED]:
         for path in static.rglob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -86,11 +87,12 @@ def keep_used(style, words):
     """Return a style sheet without the rules for classes that are not among some words."""
 
     def keep(rule):
+        notices = "".join(c for c in COMMENT.findall(rule[1]) if NOTICE.search(c))
         selectors = COMMENT.sub("", rule[1])
         if "(" in selectors:  # as :not(.one, .another)
-            return rule[0]
+            return f"{notices}{selectors}{rule[2]}"
         used = [s for s in selectors.split(",") if words.issuperset(CLASS.findall(s))]
-        return f"{','.join(used)}{rule[2]}" if used else ""
+        return f"{notices}{','.join(used)}{rule[2]}" if used else notices
 
     return RULE.sub(keep, style)
 
@@ -104,10 +106,10 @@ def write_fonts(style, static):
 
     def write(face):
         family = re.search(r"font-family:\s*([^;}]+)", face[0])[1]
-        if style.count(family) == 1:  # no rule asks for it
-            return ""
         name = re.search(r"([-\w]+)\.woff", face[0])[1]
         icons = name.startswith("fa-")  # their signs are in Unicode's area for private use
+        if not icons and len(re.findall(rf"{family}\b", style)) == 1:  # no rule asks for it
+            return ""
         write_font(fonts[name], {s for s in signs if (s >= "\ue000") == icons}, static / "fonts")
         return re.sub(r"src:[^;}]*", f'src: url("fonts/{name}.woff2") format("woff2")', face[0])
 

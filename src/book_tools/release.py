@@ -31,7 +31,6 @@ site/index.html    the book: double-click, and it opens in your browser; no netw
 notebooks/    the chapters as notebooks; the first cell of each installs what it needs
 """
 FAULTS = """async () => {
-    await window.MathJax?.startup.promise;
     await document.fonts.ready;
     const formulas = [...document.querySelectorAll('.math')];
     return [

@@ -45,7 +45,7 @@ def join(root, site, version):
     root : pathlib.Path
         The folder of ``_config.yml`` and ``_toc.yml``.
     site : pathlib.Path
-        The built site. Styles, images and MathJax are loaded from there.
+        The built site. Styles and images are loaded from there.
     version : str
 
     Returns
@@ -64,7 +64,7 @@ def join(root, site, version):
     head = {}
     for url, page in pages.items():
         _point_from_elsewhere(soups[page], url, base, address, pages)
-        head |= dict.fromkeys(map(str, _styles_and_mathjax(soups[page])))
+        head |= dict.fromkeys(map(str, soups[page].select("head > link[rel=stylesheet]")))
     contents, book = "", ""
     for caption, names in parts:
         heading = f'<h1 class="part">{escape(caption)}</h1>' if caption else ""
@@ -103,17 +103,12 @@ def _point_from_elsewhere(soup, url, base, address, pages):
                 tag[name] = urljoin(url, tag[name])
 
 
-def _styles_and_mathjax(soup):
-    """Return what the head of a printed page needs."""
-    scripts = soup.head.find_all("script")
-    mathjax = [s for s in scripts if "mathjax" in f"{s.get('src')}{s.string}".lower()]
-    return [*soup.select("link[rel=stylesheet]"), *mathjax]
-
-
 def _fit_into_the_book(article, page, depth):
     """Make the identifiers of a page unique, put its headings below its part, show all of it."""
     for tag in article.select(USELESS):
         tag.decompose()
+    for image in article.find_all("img"):  # a printer does not scroll to it
+        del image["loading"]
     for tag in article.find_all("details"):
         tag.name, tag.attrs = "div", {}
     for tag in article.find_all(["h1", "h2", "h3", "h4", "h5"]):

@@ -15,8 +15,11 @@ ADD_UP_SHIFTS = """
         shift => layoutShift += shift.hadRecentInput ? 0 : shift.value
     )).observe({type: 'layout-shift', buffered: true})
 """
+# An image that waits until a reader comes near is part of the page, too.
 SETTLE = """async () => {
-    await window.MathJax?.startup?.promise;
+    const images = [...document.querySelectorAll('article img')];
+    images.forEach(image => { image.loading = 'eager'; });
+    await Promise.all(images.map(image => image.decode().catch(() => {})));
     await document.fonts.ready;
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
 }"""
@@ -39,6 +42,8 @@ CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter
     box => box.scrollWidth > box.clientWidth).map(
     box => box.innerText.split('\\n').reduce((a, b) => a.length > b.length ? a : b))
 """
+TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
+    element => element.tabIndex >= 0).map(element => element.textContent)"""
 # Naming all the rules runs also those that axe leaves out: AAA, experimental, deprecated.
 RUN_AXE = """async () => {
     const {violations} = await axe.run(document, {
@@ -117,9 +122,9 @@ def visit(browser, address, width, scheme):
     Returns
     -------
     dict
-        Lists of texts under "problems", "scrolls" and "axe", to be empty; the longest lines of the
-        code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
-        layout shifts under "shift".
+        Lists of texts under "problems", "scrolls", "stops" (formulas that a tab stops at) and
+        "axe", to be empty; the longest lines of the code that scrolls by itself under "code"; the
+        addresses under "requests"; the sum of the layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -132,6 +137,7 @@ def visit(browser, address, width, scheme):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
     found["code"] = page.evaluate(CODE_SCROLLS)
+    found["stops"] = page.evaluate(TAB_STOPS)
     page.context.close()
     return found
 
