@@ -131,5 +131,5 @@ def setup(app):
     app.config.templates_path.append(str(TEMPLATES))
     app.add_node(nodes.image, override=True, html=(show_size, leave_image))
     app.connect("html-page-context", use_two_files, priority=900)
-    app.connect("build-finished", write_two_files)
+    app.connect("build-finished", write_two_files, priority=900)  # after the theme colors code
     return {"parallel_read_safe": True, "parallel_write_safe": True}

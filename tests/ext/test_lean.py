@@ -49,7 +49,12 @@ def test_the_two_files_hold_what_the_theme_and_the_extensions_had(tiny_site, sty
     script = (tiny_site / "_static/script.js").read_text("utf-8")
     for part in ["DOCUMENTATION_OPTIONS", "Documentation", "ClipboardJS", "theme-switch-button"]:
         assert part in script
-    for part in ["#pst-primary-sidebar", ".highlight .k", "button.copybtn", "div.exercise"]:
+    for part in [
+        "#pst-primary-sidebar",
+        '[data-theme="light"] .highlight .k ',
+        "button.copybtn",
+        "div.exercise",
+    ]:
         assert part in style
     assert "sourceMappingURL" not in script + style
 
