@@ -28,7 +28,8 @@ REMOVED = ["styles", "vendor", "locales", "scripts/fontawesome.js", "*.map"]
 
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 NOTICE = re.compile("licen[cs]e|copyright", re.IGNORECASE)
-RULE = re.compile(r"([^{}]+)(\{[^{}]*\})")
+TEXT = r"""(?:[^{}"]|"(?:[^"\\]|\\.)*")"""  # a string may hold a brace
+RULE = re.compile(rf"({TEXT}++)(\{{{TEXT}*+\}})")
 CLASS = re.compile(r"\.(-?[A-Za-z_][-\w]*)")
 FONT = re.compile(r"@font-face[^{]*\{[^}]*\}")
 CONTENT = re.compile(r"\"\\([0-9a-fA-F]+) ?\"|content:\s*\"([^\"\\])\"")
@@ -87,13 +88,14 @@ def keep_used(style, words):
     """Return a style sheet without the rules for classes that are not among some words."""
 
     def keep(rule):
-        notices = "".join(c for c in COMMENT.findall(rule[1]) if NOTICE.search(c))
         selectors = COMMENT.sub("", rule[1])
         if "(" in selectors:  # as :not(.one, .another)
-            return f"{notices}{selectors}{rule[2]}"
+            return rule[0]
         used = [s for s in selectors.split(",") if words.issuperset(CLASS.findall(s))]
+        notices = "".join(COMMENT.findall(rule[1]))
         return f"{notices}{','.join(used)}{rule[2]}" if used else notices
 
+    style = COMMENT.sub(lambda comment: comment[0] if NOTICE.search(comment[0]) else "", style)
     return RULE.sub(keep, style)
 
 
@@ -117,11 +119,12 @@ def write_fonts(style, static):
 
 
 def write_font(path, signs, folder):
-    """Write a font with some signs only."""
+    """Write a font with some signs only; one that has none of them is there for its height."""
     options = subset.Options(flavor="woff2", drop_tables=["FFTM"])  # the date of its making
     font = subset.load_font(path, options)
+    codes = font.getBestCmap()
     subsetter = subset.Subsetter(options)
-    subsetter.populate(text="".join(signs))
+    subsetter.populate(unicodes=[code for code in codes if chr(code) in signs] or codes)
     subsetter.subset(font)
     subset.save_font(font, folder / f"{path.stem}.woff2", options)
 

@@ -73,6 +73,7 @@ def test_a_font_has_the_signs_that_the_style_sheet_names_and_few_others(tiny_sit
     files = {f"fonts/{path.name}" for path in (tiny_site / "_static/fonts").iterdir()}
     assert fonts == files
     assert not [font for font in fonts if "Fraktur" in font]
+    assert all(signs(tiny_site, font[6:-6]) for font in fonts)
 
 
 def test_what_no_page_asks_for_is_not_in_the_site(tiny_site):
@@ -106,6 +107,9 @@ def test_a_build_that_writes_no_page_leaves_the_two_files_as_they_are(tiny_site)
         (":not(.one,.two){x:1}", ":not(.one,.two){x:1}"),
         ("/* of some.css */.one{x:1}", ".one{x:1}"),
         ("/*! License: MIT */.two{x:1}", "/*! License: MIT */"),
+        ('b{content:"{"}.two{content:"}"}.one{x:1}', 'b{content:"{"}.one{x:1}'),
+        ('b{content:"\\""}.two{x:1}i{x:1}', 'b{content:"\\""}i{x:1}'),
+        ('/* an inch: 1" */.two{x:1}b{x:"1"}', 'b{x:"1"}'),
         ("@font-face{src:url(a.b)}", "@font-face{src:url(a.b)}"),
     ],
 )

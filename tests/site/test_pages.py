@@ -69,6 +69,11 @@ def test_a_page_breaks_no_rule_of_axe(visits, page):
 
 
 @every_page
+def test_every_icon_and_every_letter_of_a_formula_is_seen(visits, page):
+    fail_with(visits[page], "blank")
+
+
+@every_page
 def test_no_formula_is_a_tab_stop(visits, page):
     fail_with(visits[page], "stops")
 

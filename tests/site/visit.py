@@ -44,6 +44,12 @@ CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter
 """
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
+# An icon, or a letter of a formula, that the style sheet or its font has lost.
+BLANK = """() => [
+    ...[...document.querySelectorAll('mjx-c, i[class*="fa-"]')].filter(
+        sign => getComputedStyle(sign, '::before').content === 'none').map(sign => sign.outerHTML),
+    ...[...document.fonts].filter(font => font.status === 'error').map(font => font.family),
+]"""
 # Naming all the rules runs also those that axe leaves out: AAA, experimental, deprecated.
 RUN_AXE = """async () => {
     const {violations} = await axe.run(document, {
@@ -122,9 +128,10 @@ def visit(browser, address, width, scheme):
     Returns
     -------
     dict
-        Lists of texts under "problems", "scrolls", "stops" (formulas that a tab stops at) and
-        "axe", to be empty; the longest lines of the code that scrolls by itself under "code"; the
-        addresses under "requests"; the sum of the layout shifts under "shift".
+        Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
+        "stops" (formulas that a tab stops at) and "axe", to be empty; the longest lines of the
+        code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
+        layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -137,6 +144,7 @@ def visit(browser, address, width, scheme):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
     found["code"] = page.evaluate(CODE_SCROLLS)
+    found["blank"] = page.evaluate(BLANK)
     found["stops"] = page.evaluate(TAB_STOPS)
     page.context.close()
     return found
