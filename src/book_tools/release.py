@@ -78,7 +78,7 @@ def print_book(html):
     """
     with sync_playwright() as playwright, launch(playwright) as browser:
         page = browser.new_page()
-        page.goto(html.as_uri(), timeout=120_000)
+        page.goto(html.resolve().as_uri(), timeout=120_000)
         if faults := page.evaluate(FAULTS):
             raise RuntimeError("The book cannot be printed: " + "; ".join(faults))
         settings = {"prefer_css_page_size": True, "print_background": True}

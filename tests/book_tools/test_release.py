@@ -284,6 +284,15 @@ def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):
         release.print_book(tmp_path / "book.html")
 
 
+def test_a_book_is_printed_from_a_path_as_make_release_gives_it(monkeypatch, tmp_path):
+    (tmp_path / "book.html").write_text("<p>Text</p>")
+    monkeypatch.chdir(tmp_path)
+    try:
+        assert release.print_book(Path("book.html")).startswith(b"%PDF")
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
+
+
 HEADINGS = ["Contents", "f(x)", "2. eel", "é", "to and fro", "Solutions"]
 
 
