@@ -51,8 +51,8 @@ def show_size(self, node):
     """Write an image with its size, so that it moves nothing, and load it when it comes near."""
     size = get_image_size(Path(self.builder.srcdir, node["uri"]))
     type(self).visit_image(self, node)
-    width, height = (f' {name}="{n}"' for name, n in zip(["width", "height"], size, strict=True))
-    self.body[-1] = self.body[-1].replace("<img", f'<img loading="lazy"{width}{height}', 1)
+    size = ' width="{}" height="{}"'.format(*size) if size else ""
+    self.body[-1] = self.body[-1].replace("<img", f'<img loading="lazy"{size}', 1)
 
 
 def leave_image(self, node):
