@@ -36,10 +36,12 @@ def test_a_page_loads_one_style_sheet_and_one_script(tiny_page):
 
 def test_only_the_page_of_the_search_loads_the_search(tiny_site):
     expected = ["style.css", "script.js", "searchtools.js", "language_data.js", "searchindex.js"]
-    assert names(read(tiny_site, "search.html")) == expected
+    page = read(tiny_site, "search.html")
+    assert names(page) == expected
+    assert not page.select("script[defer]"), "it would begin before a script of the book is there"
 
 
-@pytest.mark.parametrize("name", ["index.html", "search.html", "genindex.html", "404.html"])
+@pytest.mark.parametrize("name", ["index.html", "other.html", "genindex.html", "404.html"])
 def test_no_script_keeps_a_page_from_being_painted(tiny_site, name):
     scripts = read(tiny_site, name).select("script[src]")
     assert scripts and all(script.has_attr("defer") for script in scripts)
