@@ -14,13 +14,6 @@
   });
 }
 
-/* Formulas take their final heights when they are set and their fonts are there: see book.css. */
-addEventListener("load", async () => {
-  await window.MathJax?.startup?.promise;
-  await document.fonts.ready;
-  document.documentElement.classList.add("formulas-are-set");
-});
-
 /* What scrolls sideways takes the focus: the theme sees to code and tables, this script to figures.
    It also gives each such box the role and the name that a screen reader announces. */
 document.addEventListener("DOMContentLoaded", () => {

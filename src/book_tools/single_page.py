@@ -15,7 +15,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 USELESS = "script, a.headerlink, details.hide > summary"  # on paper
-NEEDED = re.compile("mathjax|explore_", re.IGNORECASE)  # scripts that draw what is printed
+NEEDED = re.compile("explore_")  # scripts that draw what is printed
 
 
 def read_parts(root):
@@ -47,7 +47,7 @@ def join(root, site, version):
     root : pathlib.Path
         The folder of ``_config.yml`` and ``_toc.yml``.
     site : pathlib.Path
-        The built site. Styles, images and MathJax are loaded from there.
+        The built site. Styles and images are loaded from there.
     version : str
 
     Returns
@@ -106,16 +106,18 @@ def _point_from_elsewhere(soup, url, base, address, pages):
 
 
 def _styles_and_scripts(soup):
-    """Return what the head of a printed page needs: styles, formulas, pictures of explorables."""
+    """Return what the head of a printed page needs: styles, and pictures of explorables."""
     scripts = soup.head.find_all("script")
     needed = [s for s in scripts if NEEDED.search(f"{s.get('src')}{s.string}")]
-    return [*soup.select("link[rel=stylesheet]"), *needed]
+    return [*soup.select("head > link[rel=stylesheet]"), *needed]
 
 
 def _fit_into_the_book(article, page, depth):
     """Make the identifiers of a page unique, put its headings below its part, show all of it."""
     for tag in article.select(USELESS):
         tag.decompose()
+    for image in article.find_all("img"):  # a printer does not scroll to it
+        del image["loading"]
     for tag in article.find_all("details"):
         tag.name, tag.attrs = "div", {}
     for tag in article.find_all(["h1", "h2", "h3", "h4", "h5"]):
