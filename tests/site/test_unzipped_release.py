@@ -76,7 +76,7 @@ def test_the_unzipped_site_opens_without_a_network(folder, browser):
     page.on("requestfailed", lambda request: failed.append(request.url))
     for path in ["site/index.html", "site/book/overflow.html"]:
         page.goto((folder / path).as_uri())
-        page.wait_for_selector(".math mjx-container")
+        page.wait_for_function("document.fonts.size > 0 && document.fonts.status === 'loaded'")
     page.close()
     assert failed == []
 
