@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 
 import stable_softmax
 from stable_softmax import (
+    BF16,
     cross_entropy_clamped,
     cross_entropy_epsilon,
     cross_entropy_exact,
@@ -31,6 +32,16 @@ from stable_softmax import (
     softmax_shifted,
     special_values,
 )
+from stable_softmax.beyond.divergence import (
+    entropy,
+    entropy_naive,
+    kl_divergence,
+    kl_divergence_from_logs,
+)
+from stable_softmax.beyond.drawing import draw_inverse_cdf, greedy, nucleus
+from stable_softmax.beyond.hidden_markov import forward_naive, forward_shifted
+from stable_softmax.beyond.sequences import log_ratio
+from stable_softmax.floating_point import rounded_numbers
 from stable_softmax.libraries.adapters import gluon_loss, import_mxnet, is_installed, why_no_mxnet
 from stable_softmax.libraries.autograd import loss_and_gradient
 from stable_softmax.libraries.digests import digests, digests_without, vector_instructions
@@ -116,6 +127,22 @@ def asked_for_underflow():
         return np.exp(f32(-120))
 
 
+def below_zero(divergence):
+    x, step = np.random.default_rng(0).normal(size=(2, 1000, 10)).astype(np.float32)
+    return (divergence(x, x + np.float32(1e-4) * step) < 0).any()
+
+
+def tokens_without_a_place():
+    logits = 3 * np.random.default_rng(0).normal(size=100_000).astype(np.float32)
+    return (np.diff(np.cumsum(softmax_shifted(logits)), prepend=0) == 0).any()
+
+
+def ratio_of_a_text_to_itself():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(1000, 20)) - 40, rng.integers(20, size=1000)
+    return np.exp(log_ratio(rounded_numbers(logits, "bf16"), logits, labels))
+
+
 #: What prints the values of a row; for a row without one, what has to be true.
 NUMPY = {
     "`nan` for the largest of large logits": lambda: softmax_naive(f32(1000, 1000, 100)),
@@ -125,6 +152,25 @@ NUMPY = {
         f16(2.875, 2.955, 11.0625) / 1e-4
     ),
     "`nan` where two empty parts of a row are merged": merge_two_empty_parts,
+    "`nan` as the entropy of a row with a very unlikely class": lambda: entropy_naive(f32(0, -200)),
+    "`-inf` as the log-likelihood of a long sequence": lambda: forward_naive(
+        f32(0.5, 0.5), np.eye(2, dtype=np.float32), np.full((200, 2), 0.5, dtype=np.float32)
+    ),
+    "a divergence below 0, of two models that nearly agree": lambda: (
+        below_zero(kl_divergence_from_logs) and not below_zero(kl_divergence)
+    ),
+    "`probabilities do not sum to 1`": lambda: np.random.default_rng(0).choice(
+        3, p=softmax_shifted(f32(2, 1, 0.1)).astype(float) * (1 + 1e-7)
+    ),
+    "tokens that are never drawn": tokens_without_a_place,
+    "a nucleus of the whole vocabulary, in bfloat16": lambda: (
+        np.cumsum(np.full(4000, 1 / 4000, dtype=BF16.dtype)).max() < 0.5
+        and np.isfinite(nucleus(np.arange(4000) * 1e-9, 0.9)).sum() == 3600
+    ),
+    "a greedy choice that is another one in bfloat16": lambda: (
+        greedy(f32(10, 10.01)) == 1 and greedy(rounded_numbers([10, 10.01], "bf16")) == 0
+    ),
+    "a ratio of two equal models that is not 1": lambda: not 0.5 < ratio_of_a_text_to_itself() < 2,
     "`-inf` as a log-probability": lambda: log_softmax_two_step(f32(0, -120)),
     "`inf` as the loss of a wrong sample": lambda: cross_entropy_two_step(f32(0, -120), 1),
     "`inf` as a log-sum-exp": lambda: logsumexp_naive(f32(1000, 1000)),
@@ -384,12 +430,17 @@ def namespace(library):
     found = dict(x=x, y=np.array([0, 2]), keep=keep, t=one_hot, one_hot=one_hot, T=0.5)
     found |= dict(z=x[:, 0], b=np.array([0, 1]), lse_1=lse[:1], lse_2=lse[1:], n=np.array([2, 2]))
     found |= dict(hidden=np.eye(2, dtype=np.float32), weights=x.T.copy(), p=np.array([0.5, 0.0]))
+    found |= dict(
+        other=x[::-1].copy(), start=np.array([0.5, 0.5]), moves=np.eye(2), seen=np.ones((3, 2))
+    )
     found |= dict(column=np.array([[0], [2]]), q=np.ones((2, 1, 4), dtype=np.float32))
     found |= dict(
         words=np.array([[0, 2]]), sequences=x[None], hide=np.array([[False, False], [True, True]])
     )
     ours = {**vars(stable_softmax), **vars(special_values)}
     ours |= {"vocabulary_loss": vocabulary_loss, "softmax_blocked": softmax_blocked}
+    ours |= {f.__name__: f for f in (draw_inverse_cdf, entropy, forward_shifted, kl_divergence)}
+    ours |= {"log_ratio": log_ratio, "nucleus": nucleus}
     if library == "numpy":
         return {**ours, **found, "np": np, "scipy": scipy}
     if library == "torch":
