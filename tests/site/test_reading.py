@@ -49,15 +49,6 @@ def test_the_search_box_breaks_no_rule_of_axe(visitor, server, width, scheme):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_what_the_search_has_found_breaks_no_rule_of_axe(visitor, server, width, scheme):
-    page = visitor(f"{server}search.html?q=nan+gradient", width=width, scheme=scheme)
-    page.locator("#search-results .context .highlighted").first.wait_for()
-    page.wait_for_load_state("networkidle")
-    assert not run_axe(page)
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("side", ["primary", "secondary"])
 def test_a_phone_opens_the_sidebars_and_they_break_no_rule_of_axe(visitor, server, side, scheme):
     page = visitor(f"{server}book/softmax.html", width=390, scheme=scheme)
@@ -82,7 +73,7 @@ def test_paper_gets_no_sidebars_and_no_buttons(visitor, server):
     page = visitor(f"{server}book/softmax.html")
     controls = page.locator(
         ".bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer,"
-        " button, input, .btn"
+        " button, input:not(explore-mask .scroll *), .btn"  # there the inputs are the table
     )
     assert any(control.is_visible() for control in controls.all())
     page.emulate_media(media="print")
