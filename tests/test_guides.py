@@ -5,10 +5,14 @@ import subprocess
 import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 import yaml
 
+from stable_softmax import cross_entropy_epsilon, cross_entropy_naive, cross_entropy_shifted
+from stable_softmax.experiments.recovery import samples_behind
 from tests.pages import CHAPTERS, CONFIG, MODULES, ROOT, read
 
 GUIDES = {
@@ -37,6 +41,28 @@ def test_the_readme_names_every_chapter_and_fits_the_repository():
         assert f"{page}.md" in GUIDES["README.md"], "the topic table lists every chapter"
     flags = re.search(r"jupyter-book build (.+)", (ROOT / "Makefile").read_text())[1]
     assert f"jupyter-book build {flags}\n" in GUIDES["README.md"], "the same flags as with make"
+
+
+def test_the_picture_of_the_readme_shows_what_the_functions_of_the_package_return():
+    assert "](book/_static/cover.svg)" in GUIDES["README.md"]
+    svg = "{http://www.w3.org/2000/svg}"
+    picture = ElementTree.parse(ROOT / "book/_static/cover.svg").getroot()
+    losses = [cross_entropy_naive, cross_entropy_epsilon, cross_entropy_shifted]
+    walls = []
+    for tape, loss in zip(picture.findall(f"{svg}g")[:3], losses, strict=True):
+        name, told, _ = (text.text for text in tape.iter(f"{svg}text"))
+        points = next(tape.iter(f"{svg}polyline")).get("points")
+        gaps, drawn = np.array([p.split(",") for p in points.split()], dtype=float).T
+        with np.errstate(all="ignore"):
+            ends = loss(*samples_behind([gaps[-1], gaps[-1] + 1, 100]))
+        np.testing.assert_allclose(drawn, loss(*samples_behind(gaps)), atol=0.0051)
+        assert float(told) == pytest.approx(ends[2], abs=0.05) and name in GUIDES["README.md"]
+        area = next(tape.iter(f"{svg}polygon")).get("points")
+        assert area == f"0,0 {points} {gaps[-1]:g},0"
+        paths = "".join(path.get("d") for path in tape.iter(f"{svg}path"))
+        walls.append([int(gap) for gap in re.findall(r"M(\d+) 0v120", paths)])
+        assert walls[-1] == list(range(int(gaps[-1]) + 1, 101) if np.isinf(ends[1]) else [])
+    assert walls[0] and walls[1:] == [[], []]
 
 
 TOPICS = [line.split(" | ") for line in GUIDES["README.md"].splitlines() if "](book/" in line]

@@ -142,7 +142,22 @@ def test_a_chapter_ends_as_the_template_says(page):
     assert not camel, f"headings are in sentence case: {camel}"
 
 
-@every(["index", *CHAPTERS])
+def test_the_page_to_play_names_every_figure_that_one_plays_with():
+    names = [name for page in PAGES for name in labels(page, r"^:name: (exp-\S+)$")]
+    listed = re.findall(r"^- \{ref\}`[^`<]+ <(exp-[\w-]+)>`: .+\?", read("book/play"), re.M)
+    assert sorted(listed) == sorted(names), "a line for each, with a question"
+    number = {9: "Nine", 10: "Ten", 11: "Eleven", 12: "Twelve"}[len(names)]
+    assert re.findall(r"\b(\w+) figures", read("book/play"))[1] == number
+    assert f"{number} figures" in read("index") and f"{number} figures" in description("book/play")
+
+
+def test_the_cover_shows_no_code_and_its_notebook_has_the_experiment():
+    (cell,) = cells("index")
+    assert cell.metadata["tags"] == ["notebook-only"], "nobody opens a book at its imports"
+    assert {"cross_entropy_naive", "cross_entropy_epsilon"} <= names_imported(cell)
+
+
+@every(CHAPTERS)
 def test_the_import_cell_is_short_and_sets_the_style(page):
     first = cells(page)[0]
     assert len(ast.parse(first.source).body) <= 10, "import less, or from fewer modules"

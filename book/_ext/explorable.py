@@ -6,12 +6,15 @@ makes a custom element of it, which a script brings to life; all others show wha
 The scripts go to the pages that need them and to no other.
 """
 
+from pathlib import Path
+
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
-# Each has its script, explore_<kind>.js.
-KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
+# Each has its script, explore_<kind>.js, and some a style sheet of their own.
+ASSETS = Path(__file__).parents[1] / "explorables"
+KINDS = ["cover", "formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
 
 
 class explorable(nodes.General, nodes.Element):
@@ -60,7 +63,9 @@ def add_scripts(app, pagename, templatename, context, doctree):
     """Load the scripts of the explorables on this page."""
     kinds = sorted({node["kind"] for node in doctree.findall(explorable)}) if doctree else []
     if kinds:
-        app.add_css_file("explore.css")
+        styles = [f"explore_{kind}.css" for kind in kinds]
+        for style in ["explore.css", *(s for s in styles if (ASSETS / s).exists())]:
+            app.add_css_file(style)
         for name in ["core", *kinds]:
             app.add_js_file(f"explore_{name}.js", loading_method="defer")
 

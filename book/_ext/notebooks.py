@@ -342,6 +342,13 @@ def write_notebook(app, doctree, docname):
         nbformat.write(make_notebook(app, doctree, docname), folder / name)
 
 
+def leave_out_of_the_site(app, doctree, docname):
+    """Take cells out of a page that are for its notebook: a figure to play with is on the page."""
+    for cell in list(doctree.findall(nodes.container)):
+        if "notebook-only" in cell.get("cell_metadata", {}).get("tags", []):
+            cell.parent.remove(cell)
+
+
 def point_buttons(app, docname, templatename, context, doctree):
     """Let the theme's buttons open the notebook instead of the source of the page.
 
@@ -388,5 +395,6 @@ def setup(app):
     app.add_builder(NotebookBuilder)
     app.connect("config-inited", execute_nothing)
     app.connect("doctree-resolved", write_notebook, priority=100)  # before others change the page
+    app.connect("doctree-resolved", leave_out_of_the_site, priority=200)
     app.connect("html-page-context", point_buttons, priority=600)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -50,6 +50,11 @@ def keep_the_index_to_terms(app, doctree):
     entries[:] = [entry for entry in entries if "stable_softmax" not in entry[2]]
 
 
+def name_the_cover(app, pagename, templatename, context, doctree):
+    """Let the sidebar call the cover by the title of the book: its heading is not one."""
+    context["root_title"] = app.config.html_title
+
+
 def remove_old_pages(app, env, docnames):
     """Remove pages and notebooks that an earlier build left and the book no longer has.
 
@@ -72,4 +77,5 @@ def setup(app):
     app.connect("doctree-read", describe_once)
     app.connect("doctree-read", keep_the_index_to_terms)
     app.connect("doctree-resolved", check_figures)
+    app.connect("html-page-context", name_the_cover, priority=900)  # after the theme
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -108,6 +108,33 @@ const StableSoftmax = (() => {
   /** p - y */
   const crossEntropyGradient = (x, label, f) =>
     softmaxShifted(x, f).map((p, i) => ops(f).sub(p, i === label ? 1 : 0));
+  /** The gradient that autograd finds for the loss of two logits, the second that of the label, as a
+      function of both: the derivatives of the operations, from the last one back. */
+  function autograd(form, epsilon, f) {
+    const { add, sub, mul, div, exp } = ops(f);
+    return ([wrong, right]) => {
+      const m = form === "naive" ? 0 : Math.max(wrong, right);
+      const a = exp(sub(wrong, m));
+      const b = exp(sub(right, m));
+      const s = add(a, b);
+      let x, y; // the gradient with respect to x - m
+      if (form === "from logits") {
+        const all = div(1, s);
+        x = mul(all, a);
+        y = add(-1, mul(all, b));
+      } else {
+        const p = div(b, s);
+        let up = div(-1, form === "epsilon" ? add(p, epsilon) : p); // of -log
+        if (form === "clamped" && p < epsilon) up = 0;
+        const ofSum = -mul(up, div(p, s));
+        x = mul(ofSum, a);
+        y = mul(add(div(up, s), ofSum), b);
+      }
+      if (form === "naive") return [x, y];
+      const ofMax = div(-add(x, y), wrong === right ? 2 : 1);
+      return [wrong === m ? add(x, ofMax) : x, right === m ? add(y, ofMax) : y];
+    };
+  }
 
   // Exact values: numbers {n, k} that stand for n * 2**k, n a BigInt. What is not exact has more
   // than 600 right bits.
@@ -521,6 +548,6 @@ const StableSoftmax = (() => {
     softmaxNaive, softmaxShifted, logsumexpNaive, logsumexpShifted, logsumexpLog1p,
     logSoftmaxNaive, logSoftmaxTwoStep, logSoftmaxEpsilon, logSoftmaxClamped,
     logSoftmaxFromLogsumexp, logSoftmaxShifted, logSoftmaxLog1p,
-    crossEntropy, crossEntropyGradient,
+    crossEntropy, crossEntropyGradient, autograd,
   };
 })();

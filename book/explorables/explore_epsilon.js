@@ -4,7 +4,7 @@
   "use strict";
   const {
     formats, round, ops, Player, show, showExact, showProbability, exact, negative, nearest,
-    crossEntropy, logSoftmaxShifted, logSoftmaxEpsilon, logSoftmaxClamped, logSoftmaxTwoStep,
+    crossEntropy, autograd, logSoftmaxShifted, logSoftmaxEpsilon, logSoftmaxClamped, logSoftmaxTwoStep,
     text, path, handle, between,
   } = StableSoftmax;
   const MAX_STEPS = 5000;
@@ -16,33 +16,6 @@
     "log(softmax)": { role: "roundoff", logSoftmax: logSoftmaxTwoStep },
   };
   const BALLS = ["from logits", "epsilon"];
-
-  /** The gradient that autograd finds, as a function of the logits: the derivatives of the operations,
-      from the last one back. */
-  function gradient(name, epsilon, f) {
-    const { add, sub, mul, div, exp } = ops(f);
-    return ([wrong, right]) => {
-      const m = Math.max(wrong, right);
-      const a = exp(sub(wrong, m));
-      const b = exp(sub(right, m));
-      const s = add(a, b);
-      let x, y; // the gradient with respect to x - m
-      if (name === "from logits") {
-        const all = div(1, s);
-        x = mul(all, a);
-        y = add(-1, mul(all, b));
-      } else {
-        const p = div(b, s);
-        let up = div(-1, name === "epsilon" ? add(p, epsilon) : p); // of -log
-        if (name === "clamped" && p < epsilon) up = 0;
-        const ofSum = -mul(up, div(p, s));
-        x = mul(ofSum, a);
-        y = mul(add(div(up, s), ofSum), b);
-      }
-      const ofMax = div(-add(x, y), wrong === right ? 2 : 1);
-      return [wrong === m ? add(x, ofMax) : x, right === m ? add(y, ofMax) : y];
-    };
-  }
 
   /** The steps of learning rate 1 until the label's logit is the larger one, and the logits after each. */
   function recover(slope, x, f) {
@@ -91,7 +64,7 @@
 
       const found = {};
       for (const name of Object.keys(FORMS)) {
-        const slope = gradient(name, epsilon, f);
+        const slope = autograd(name, epsilon, f);
         found[name] = { loss: loss(name, x), pull: slope(x)[LABEL], ...recover(slope, x, f) };
       }
       const { p, logp, complement } = exact(x);

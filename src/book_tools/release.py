@@ -5,10 +5,14 @@ browser prints the book: it sets formulas, tables and figures as the site does, 
 bookmarks, and tags for screen readers. It prints twice, because the page numbers in the table of
 contents and in the index are known only after the first time. Two releases of one site with one
 browser are equal byte for byte.
+
+The site in ``_build/html`` then offers PDF and zip on its cover. A site that was built without a
+release has neither these files nor links to them.
 """
 
 import argparse
 import re
+import shutil
 import sys
 import tempfile
 import tomllib
@@ -39,6 +43,8 @@ FAULTS = """async () => {
             .map(f => `formula not set: ${f.textContent}`),
     ];
 }"""
+DOWNLOADS = "download"  # the folder of the site with what it offers
+OFFER = re.compile(r'(<div class="take-along[^>]*>\s*<p>)(?:<span class="downloads">.*?</span>)?')
 TITLE = re.compile(rb"/Title (\((?:[^()\\]|\\.)*\)|<[0-9A-F]*>)")
 HEADINGS = """() => [...document.querySelectorAll('h1, h2, h3, h4, h5, h6')].map(
     heading => heading.textContent.trim().replace(/\\s+/g, ' '))"""
@@ -166,8 +172,10 @@ def pack(path, files):
             archive.writestr(entry, content if isinstance(content, bytes) else content.read_bytes())
 
 
-def without_buttons(file):
-    """Return a file of the site, or the bytes of a page that no longer shows its Run buttons.
+def for_the_zip(file):
+    """Return a file of the site, or the bytes of a page without what only a server has.
+
+    That is the runtime behind the Run buttons, and the downloads.
 
     Parameters
     ----------
@@ -177,9 +185,36 @@ def without_buttons(file):
     -------
     pathlib.Path or bytes
     """
-    if file.suffix != ".html" or SHOW_BUTTONS not in (page := file.read_text("utf-8")):
+    if file.suffix != ".html":
         return file
-    return page.replace(SHOW_BUTTONS, "").encode()
+    page = file.read_text("utf-8")
+    changed = OFFER.sub(r"\1", page.replace(SHOW_BUTTONS, ""))
+    return file if changed == page else changed.encode()
+
+
+def offer(site, archive):
+    """Put a release into its site, and links to its two files onto the cover.
+
+    Parameters
+    ----------
+    site : pathlib.Path
+    archive : pathlib.Path
+        The release, as `release` has written it.
+    """
+    folder = site / DOWNLOADS
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    shutil.copy(archive, folder)
+    with zipfile.ZipFile(archive) as files:
+        (pdf,) = (name for name in files.namelist() if re.fullmatch(r"[^/]+/[^/]+\.pdf", name))
+        (folder / Path(pdf).name).write_bytes(files.read(pdf))
+    links = [
+        f'<a href="{DOWNLOADS}/{name}">{words}</a> ({(folder / name).stat().st_size / 1e6:.0f} MB)'
+        for name, words in [(Path(pdf).name, "PDF"), (archive.name, "Zip")]
+    ]
+    cover = site / "index.html"
+    text = rf'\1<span class="downloads">{" · ".join(links)} · </span>'
+    cover.write_text(OFFER.sub(text, cover.read_text("utf-8")), "utf-8")
 
 
 def release(root, site, folder):
@@ -216,9 +251,9 @@ def release(root, site, folder):
         }
         for file in filter(Path.is_file, site.rglob("*")):
             inside = file.relative_to(site)
-            # The one is a page for servers: its links are absolute. The other runs on servers only.
-            if inside.as_posix() != "404.html" and inside.parts[0] != IN_SITE:
-                files[f"{top}/site/{inside.as_posix()}"] = without_buttons(file)
+            # A page for servers, whose links are absolute; what runs on servers only; itself.
+            if inside.parts[0] not in {"404.html", IN_SITE, DOWNLOADS}:
+                files[f"{top}/site/{inside.as_posix()}"] = for_the_zip(file)
         for file in notebooks:
             files[f"{top}/{file.relative_to(site).as_posix()}"] = file
         print(f"Packing {len(files)} files ...", flush=True)
@@ -232,6 +267,7 @@ def main(arguments=None):
     parser.parse_args(arguments)
     try:
         path = release(Path(), Path("_build/html"), Path("_build/release"))
+        offer(Path("_build/html"), path)
     except (RuntimeError, Error) as error:
         parser.exit(1, f"No release: {error}\n")
     print(f"The release is ready: {path} ({path.stat().st_size / 1e6:.0f} MB)")

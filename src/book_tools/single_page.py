@@ -14,7 +14,7 @@ from urllib.parse import urldefrag, urljoin
 import yaml
 from bs4 import BeautifulSoup
 
-USELESS = "script, a.headerlink, details.hide > summary"  # on paper
+USELESS = "script, a.headerlink, details.hide > summary, .downloads"  # on paper
 NEEDED = re.compile("explore_")  # scripts that draw what is printed
 
 

@@ -1,6 +1,7 @@
 """The release: the joined page is whole and its links are right, the zip is complete and stable."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from pypdf import PdfReader
 from book_tools import release, runtime, single_page
 from book_tools.browser import launch
 from tests.building import build
-from tests.pages import ROOT
+from tests.pages import ROOT, read
 
 ADDRESS = "https://tiny.example.org/"
 FILES = {
@@ -43,7 +44,14 @@ parts:
     chapters: [{file: book/solutions/one}, {file: genindex}]
 """,
     "pyproject.toml": "[project]\nname = 'tiny'\nversion = '1.2'\n",
-    "index.md": "# Welcome\n\nGo to {doc}`book/two` or to the {doc}`404`.\n",
+    "index.md": """# Welcome
+
+Go to {doc}`book/two` or to the {doc}`404`.
+
+:::{container} take-along
+Take it along.
+:::
+""",
     "404.md": "---\norphan: true\n---\n# Not found\n",
     "genindex.md": "# Index\n",
     "book/one.md": """# One
@@ -261,10 +269,36 @@ def test_a_page_of_the_zip_does_not_show_the_buttons_that_need_the_runtime(tmp_p
     page, image = tmp_path / "page.html", tmp_path / "image.svg"
     page.write_text(f"<head><script>{runtime.SHOW_BUTTONS}</script></head>")
     image.write_text(runtime.SHOW_BUTTONS)
-    assert release.without_buttons(page) == b"<head><script></script></head>"
-    assert release.without_buttons(image) == image
+    assert release.for_the_zip(page) == b"<head><script></script></head>"
+    assert release.for_the_zip(image) == image
     page.write_text("<head></head>")
-    assert release.without_buttons(page) == page
+    assert release.for_the_zip(page) == page
+
+
+def test_the_cover_of_a_released_site_offers_the_two_files_that_lie_beside_it(book, released):
+    site = book / "_build/html"
+    before = (site / "index.html").read_text()
+    plain = BeautifulSoup(before, "html.parser").select_one(".take-along")
+    assert plain.text.strip() == "Take it along." and not plain.find("a")
+    try:
+        for _ in range(2):  # a second release takes the place of the first
+            release.offer(site, released)
+            offered = BeautifulSoup((site / "index.html").read_text(), "html.parser")
+            links = offered.select(".take-along a")
+            assert [link.text for link in links] == ["PDF", "Zip"]
+            pdf, archive = (site / link["href"] for link in links)
+            assert archive.read_bytes() == released.read_bytes()
+            assert pdf.name == "tiny.pdf" and pdf.read_bytes() == b"<!DOCTYPE"
+        again = release.release(book, site, book / "_build/again")
+        assert again.read_bytes() == archive.read_bytes(), "nothing of a release is in the next one"
+        assert ".pdf" not in single_page.join(book, site, "1.2"), "nor on paper"
+    finally:
+        shutil.rmtree(site / release.DOWNLOADS)
+        (site / "index.html").write_text(before)
+
+
+def test_the_cover_of_the_book_has_the_place_for_downloads():
+    assert re.search(r"^:::\{container\} take-along\n\{ref\}", read("index"), re.M)
 
 
 def test_the_zip_depends_on_the_files_only_and_not_on_their_dates_or_order(tmp_path):

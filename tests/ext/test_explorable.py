@@ -78,7 +78,7 @@ def test_the_scripts_are_deferred_and_only_on_the_page_that_needs_them(tmp_path)
         assert "explore" not in (out / page).read_text(encoding="utf-8")
 
 
-KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
+KINDS = ["cover", "formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -106,7 +106,7 @@ def test_the_single_page_has_the_element_too(tmp_path):
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
-        (("} order", "} ordre"), 'no explorable "ordre"; choose one of formats, epsilon, order'),
+        (("} order", "} ordre"), 'no explorable "ordre"; choose one of cover, formats, epsilon'),
         ((":name: exp-tiny\n", ""), 'needs the option "name"'),
         ((":caption: Move the *offset*.\n", ""), 'needs the option "caption"'),
         (("Without scripts, see {numref}`exp-tiny`.\n", ""), "needs a text for readers without"),

@@ -195,6 +195,12 @@ x = 2
 
 :::{solution-end}
 :::
+
+```{code-cell} ipython3
+:tags: [notebook-only]
+
+print("played", "with")
+```
 """,
 }
 SECOND = [
@@ -280,6 +286,7 @@ SOLUTION = [
 
 Two things. First:""",
     "x = 2",
+    'print("played", "with")',
 ]  # fmt: skip
 
 
@@ -389,6 +396,12 @@ def test_every_button_opens_the_notebook(book, name):
     downloads = [link for link in downloads if not link.startswith("http")]
     assert [link.lstrip("./") for link in downloads] == [path, f"_sources/book/{name}.md"]
     assert all((page.parent / link).is_file() for link in downloads)
+
+
+def test_a_cell_for_the_notebook_only_is_not_on_the_page(book, notebooks):
+    assert [c.source for c in cells(notebooks, "solutions/second.ipynb")][-1] in SOLUTION
+    page = (book / "_build" / "html" / "book" / "solutions" / "second.html").read_text()
+    assert "played" not in page and "cell_input" in page
 
 
 def test_the_copies_of_the_theme_are_gone(book, notebooks):

@@ -18,7 +18,7 @@ PAGE = """<!doctype html>
 <title>An explorable</title>
 <link rel="stylesheet" href="{book}/_static/book.css">
 <link rel="stylesheet" href="{book}/explorables/explore.css">
-<style>
+{own_style}<style>
 *, ::before, ::after {{ box-sizing: border-box; }}
 html {{
   --pst-color-text-base: {text};
@@ -44,8 +44,16 @@ main {{ margin: 0 1rem; }}
 def own_page(folder, kind, scheme="light"):
     """Write a page with an explorable, its scripts and its style; return the address."""
     text, ground, border = COLORS[scheme]
+    style = BOOK / "explorables" / f"explore_{kind}.css"
+    own_style = f'<link rel="stylesheet" href="{style.as_uri()}">' if style.exists() else ""
     page = PAGE.format(
-        kind=kind, scheme=scheme, text=text, ground=ground, border=border, book=BOOK.as_uri()
+        kind=kind,
+        scheme=scheme,
+        text=text,
+        ground=ground,
+        border=border,
+        book=BOOK.as_uri(),
+        own_style=own_style,
     )
     path = folder / f"{kind}_{scheme}.html"
     path.write_text(page, encoding="utf-8")

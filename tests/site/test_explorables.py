@@ -11,7 +11,7 @@ from tests.site.own_page import BOOK, enter, own_page, press, reset
 from tests.site.visit import WIDTHS, open_page, run_axe
 
 ASSETS = BOOK / "explorables"
-KINDS = ["formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
+KINDS = ["cover", "formats", "epsilon", "order", "loss", "add", "mask", "network", "one_pass"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 # Press every button, play every run to its end, and let each control take random values.
@@ -234,6 +234,7 @@ def test_paper_shows_a_picture_of_a_state_that_says_something(opened, kind):
 
 
 PRINTED = {  # what differs from the start
+    "cover": {"gap": 100},
     "formats": {"format": "fp32", "x1": 88.7, "x2": 88.7, "x3": 88},
     "epsilon": {"gap": 22, "step": 12},
     "order": {"power": 24},
@@ -257,7 +258,7 @@ def test_paper_shows_what_a_reader_has_chosen(opened):
     assert state(element)["power"] == "53" and state(element)["format"] == "fp64"
 
 
-@pytest.mark.parametrize("kind", ["formats", "epsilon", "order", "loss"])
+@pytest.mark.parametrize("kind", ["cover", "formats", "epsilon", "order", "loss"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_each_state_of_an_example_is_accessible_with_all_that_is_folded(
@@ -275,5 +276,6 @@ def test_each_state_of_an_example_is_accessible_with_all_that_is_folded(
 @every_kind
 def test_a_page_loads_at_most_16_and_a_half_kilobytes_for_its_explorable(kind):
     names = ["explore.css", "explore_core.js", f"explore_{kind}.js"]
+    names += [path.name for path in ASSETS.glob(f"explore_{kind}.css")]
     sizes = [len(gzip.compress((ASSETS / name).read_bytes(), mtime=0)) for name in names]
     assert sum(sizes) < 16_500

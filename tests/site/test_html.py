@@ -50,6 +50,19 @@ def test_every_link_inside_the_site_leads_somewhere(site, page):
     fail_with(page_rules.link_faults(page_rules.read(site / page), page, site, ADDRESS))
 
 
+WITHOUT_CARD = {"404.html", "genindex.html", "search.html"}  # nobody shares them
+
+
+@every_page
+def test_a_page_that_is_shared_shows_its_card(site, page):
+    properties = {"og:title", "og:description", "og:image", "og:image:alt"}
+    soup = page_rules.read(site / page)
+    told = {tag["property"] for tag in soup.select("meta[property]") if tag["content"]}
+    large = soup.select_one("meta[name='twitter:card']")
+    if page not in WITHOUT_CARD:
+        assert properties <= told and large["content"] == "summary_large_image"
+
+
 def test_no_two_pages_have_one_title(site):
     titles = [page_rules.read(site / page).title.get_text(strip=True) for page in PAGES]
     fail_with(sorted({title for title in titles if titles.count(title) > 1}))
