@@ -82,6 +82,7 @@ _OTHER_NAMES = {
     "left to right": "in order",
     "one by one": "in order",
     "by halves": "in blocks",
+    "as a tree": "in blocks",
     "float64": "fp64",
     "float32": "fp32",
     "float16": "fp16",
