@@ -80,7 +80,7 @@ class NameFolds(SphinxPostTransform):
 
 
 def code_of(cell):
-    """Return the listing of a cell, which may stand below what the cell has put out."""
+    """Return the listing of a cell, which may be below what the cell has put out."""
     parts = cell.findall(nodes.container)
     source = next(part for part in parts if part.get("nb_element") == "cell_code_source")
     return next(source.findall(nodes.literal_block))
