@@ -6,9 +6,12 @@ class ``answer``: other outputs show their text under the title.
 A box of the margin is a note in the text; without a role it would be announced as a part of the
 page beside it.
 
-MyST-NB folds what a cell returns after a prediction. Here its fold gets a title that says so to
-readers who do not think of the page as a notebook.
+MyST-NB folds what a cell returns after a prediction, and the code of a figure or a table. Here the
+folds get titles for readers who do not think of the page as a notebook, and the code goes below
+what it has drawn. In the notebooks, and when a page is run, the order is that of the source.
 """
+
+import ast
 
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
@@ -16,6 +19,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 
 OPEN = '<details class="hint">\n<summary>{}</summary>\n'
 CLOSE = "</details>\n"
+MADE = {nodes.image: "How this figure is made", nodes.table: "How this table is made"}
 
 
 def visit_html(self, node):
@@ -56,17 +60,51 @@ def depart_margin(self, node):
     self.in_sidebar = False
 
 
-class NameResults(SphinxPostTransform):
-    """Give the fold of an output its title; the fold of code keeps that of MyST-NB."""
+class NameFolds(SphinxPostTransform):
+    """Give the folds of a cell their titles, and put the code below what it has made."""
 
     default_priority = 200  # MyST-NB has made the folds at 199
     formats = ("html",)
 
     def run(self, **kwargs):
-        """Find the folds below their cells."""
-        for fold in self.document.findall(HideCodeCellNode):
+        """Find the folds of code and of results."""
+        for fold in list(self.document.findall(HideCodeCellNode)):
             if "below-input" in fold["classes"]:
                 fold["prompt_show"], fold["prompt_hide"] = "Show the result", "Hide the result"
+            elif "above-input" in fold["classes"]:
+                cell = fold.parent
+                fold["prompt_show"] = fold["prompt_hide"] = title_of_code(cell)
+                fold["classes"] = ["quiet"]
+                cell.remove(fold)
+                cell.append(fold)
+
+
+def code_of(cell):
+    """Return the listing of a cell, which may be below what the cell has put out."""
+    parts = cell.findall(nodes.container)
+    source = next(part for part in parts if part.get("nb_element") == "cell_code_source")
+    return next(source.findall(nodes.literal_block))
+
+
+def title_of_code(cell):
+    """Return what a reader is told about folded code: what it has made, or that it only imports."""
+    for kind, title in MADE.items():
+        if any(cell.findall(kind)):
+            return title
+    return "Imports" if only_imports(code_of(cell).astext()) else "The code of this step"
+
+
+def only_imports(source):
+    """Say whether code consists of imports, and of the call that gives figures their style."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:  # a magic command
+        return False
+    return all(
+        isinstance(statement, ast.Import | ast.ImportFrom)
+        or ast.unparse(statement) == "use_book_style()"
+        for statement in body
+    )
 
 
 def setup(app):
@@ -74,5 +112,5 @@ def setup(app):
     app.add_node(nodes.hint, override=True, html=(visit_html, depart_html))
     app.add_node(nodes.admonition, override=True, html=(visit_box, depart_box))
     app.add_node(nodes.sidebar, override=True, html=(visit_margin, depart_margin))
-    app.add_post_transform(NameResults)
+    app.add_post_transform(NameFolds)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

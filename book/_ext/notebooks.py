@@ -21,6 +21,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 import nbformat
+from boxes import code_of
 from docutils import nodes
 from nbformat import v4
 from sphinx.builders.dummy import DummyBuilder
@@ -107,7 +108,7 @@ class Page:
         metadata = {key: value for key, value in node["cell_metadata"].items() if key != "mystnb"}
         if "hide-input" in metadata.get("tags", []):
             metadata["jupyter"] = {"source_hidden": True}
-        source = next(node.findall(nodes.literal_block)).astext()
+        source = code_of(node).astext()
         yield v4.new_code_cell(source, metadata=metadata)
         if self.guessed:
             self.guessed = False

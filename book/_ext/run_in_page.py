@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 import formulas
+from boxes import code_of
 from docutils import nodes
 from sphinx.util import logging
 
@@ -79,7 +80,7 @@ def add_bars(app, doctree, docname):
     if not app.config.run_in_page or app.builder.name != "html":
         return
     cells = [c for c in doctree.findall(nodes.container) if c.get("nb_element") == "cell_code"]
-    codes = [next(cell.findall(nodes.literal_block)) for cell in cells]
+    codes = [code_of(cell) for cell in cells]
     tags = [cell["cell_metadata"].get("tags", []) for cell in cells]
     lacks = lacking([code.astext() for code in codes], tags)
     for number, (code, lack) in enumerate(zip(codes, lacks, strict=True), 1):

@@ -74,7 +74,7 @@
       const finite = Number.isFinite(sum + this.stored);
       const lost = (a, b) => {
         const v = sub(a, b);
-        return v.n ? { text: showExact(v, 3), bar: Math.min(1, Math.abs(nearest(v) / nearest(exact))), role: "naive" } : "0";
+        return v.n ? { text: showExact(v, 3), bar: Math.min(1, Math.abs(nearest(v) / nearest(exact))), role: "second" } : "0";
       };
       const stored = finite && terms && this.exact(terms, big(this.stored));
       this.rows([[
@@ -155,10 +155,10 @@
       const [before, after] = this.held.slice(step - 1, step + 1);
       const target = step > 1 ? before + this.added[step] : nearest(exact(1));
       const [from, to] = [X(before), X(target)];
-      svg += path(`M${from} 30H${to}l${to > from ? "-4 -4m0 8l4 -4" : "4 -4m0 8l-4 -4"}M${to} 34V56`, "stable") +
+      svg += path(`M${from} 30H${to}l${to > from ? "-4 -4m0 8l4 -4" : "4 -4m0 8l-4 -4"}M${to} 34V56`, "first") +
         text(Math.max(50, Math.min((from + to) / 2, 290)), 22, plus(target - before));
       if (after === sum && Math.abs(to - 170) > 2) {
-        svg += path(`M${to} 46H170`, "naive") + text(to + Math.sign(to - 170) * 18, 50, after === before ? "lost" : "error");
+        svg += path(`M${to} 46H170`, "second") + text(to + Math.sign(to - 170) * 18, 50, after === before ? "lost" : "error");
       }
       return `${svg}<circle cx="170" cy="62" r="4" fill="currentColor"/><circle cx="${X(after)}" cy="62" r="4"/>`;
     }
@@ -180,7 +180,7 @@
         const line = steps.map((i) => `${X(terms[i])} ${Y(round(held[i], f))}`);
         const [right, got] = [Y(at(end)), Y(round(held[step], f))];
         svg += path(`M${X(first)} ${Y(at(first))}L${X(end)} ${right}`, "roundoff") +
-          path(`M${line.join("L")}`, order === "left" ? "naive" : "stable");
+          path(`M${line.join("L")}`, order === "left" ? "in-order" : "in-blocks");
         if (got - right > 40) svg += text(X(end) - 24, right + 4, "exact", "end") + text(X(end), got - 5, "computed", "end");
       }
       const [x, y] = [X(terms[step]), between(120, Y(round(held[step], f)), 212)];

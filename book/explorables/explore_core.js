@@ -465,7 +465,7 @@ const StableSoftmax = (() => {
       this.form.querySelector(".sentence").textContent = text;
     }
     /** Fill a table; the first cell of a row is its head. A cell is a text, or one with a bar:
-        {text, bar: between 0 and 1, role: "naive", "stable", "alternative" or "roundoff"}. */
+        {text, bar: between 0 and 1, role: a class of the list in explore.css}. */
     rows(rows, table = 0) {
       const html = (cell) =>
         cell.bar === undefined ? cell.text ?? cell

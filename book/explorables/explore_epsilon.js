@@ -10,10 +10,10 @@
   const MAX_STEPS = 5000;
   const LABEL = 1; // the logits are [gap, 0]
   const FORMS = {
-    "from logits": { role: "stable", logSoftmax: logSoftmaxShifted },
-    epsilon: { role: "naive", logSoftmax: logSoftmaxEpsilon },
-    clamped: { role: "alternative", logSoftmax: logSoftmaxClamped },
-    "log(softmax)": { role: "roundoff", logSoftmax: logSoftmaxTwoStep },
+    "from logits": { role: "shifted", logSoftmax: logSoftmaxShifted },
+    epsilon: { role: "epsilon", logSoftmax: logSoftmaxEpsilon },
+    clamped: { role: "clamped", logSoftmax: logSoftmaxClamped },
+    "log(softmax)": { role: "log-softmax", logSoftmax: logSoftmaxTwoStep },
   };
   const BALLS = ["from logits", "epsilon"];
 
@@ -129,7 +129,7 @@
 
     /** The losses over the gap; what is infinite is a cross at the top. */
     plot(loss, epsilon, high) {
-      const dashes = { stable: "", naive: "6 3", alternative: "6 2 1 2", roundoff: "1 3" };
+      const dashes = { shifted: "", epsilon: "7 2 1 2 1 2", clamped: "6 2 1 2", "log-softmax": "1 3" };
       const [atX, atY] = [(v) => X(v, high), (v) => Y(v, high)];
       const gaps = Array.from({ length: 141 }, (_, i) => ((i - 20) * high) / 120);
       let svg = path("M30 20V220H330") + text(180, 233, "gap, by which the label is behind") + text(4, 12, "loss", "start");

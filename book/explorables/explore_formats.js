@@ -118,7 +118,7 @@
         ...x.map((v, i) => [
           NAMES[i], show(v), show(e[i], 4),
           bar(naive[i], show(naive[i], 4), "naive"),
-          bar(shifted[i], show(shifted[i], 4), "stable"),
+          bar(shifted[i], show(shifted[i], 4), "shifted"),
           finite ? bar(nearest(truth.p[i]), showExact(truth.p[i], 4), "roundoff") : "none",
         ]),
         ["sum", "", show(s, 4), show(ops(f).sum(naive), 4), show(ops(f).sum(shifted), 4), finite ? "1" : "none"],
@@ -183,13 +183,13 @@
       const m = Math.max(...typed) * this.down;
       const ceiling = y(f.overflowAbove);
       const p = shifted ? this.seen.shifted : this.seen.naive;
-      const role = shifted ? "stable" : "naive";
+      const role = shifted ? "shifted" : "naive";
       let svg = box(30, 14, 308, ceiling - 14, "naive", `fill="currentColor" fill-opacity="0.15" stroke="none"`) +
         box(30, y(f.subnormalBelow), 308, FLOOR - y(f.subnormalBelow), "roundoff", `fill="currentColor" fill-opacity="0.3" stroke="none"`) +
         text(30, 10, `above Ω = ${show(f.largest)}: ${f.hasInfinity ? "inf" : "nan"}`, "start") + path(`M30 ${FLOOR}H338`) + text(26, FLOOR + 4, "0", "end") + text(26, y(0) + 4, "1", "end") + path(`M27 ${y(0)}h3`) +
         (FLOOR - y(f.subnormalBelow) > 11 ? text(334, FLOOR - 3, "subnormal", "end") : "");
       const shown = shifted ? typed.map((v) => ops(f).exp(ops(f).sub(round(v, f), round(Math.max(...typed), f)))) : e;
-      const columns = [...typed.map((v, i) => [64 + 66 * i, v, shown[i], "stable"]), [284, lse, shifted ? ops(f).sum(shown) : s, "roundoff"]];
+      const columns = [...typed.map((v, i) => [64 + 66 * i, v, shown[i], "first"]), [284, lse, shifted ? ops(f).sum(shown) : s, "roundoff"]];
       let words = "";
       columns.forEach(([x, v, value, color], i) => {
         const top = y(v - m);

@@ -159,7 +159,7 @@
       const [exactP, rest] = [reference.p[label], reference.complement[label]];
       this.rows(x.map((_, i) => [
         `${i}${i === label ? " (label)" : ""}`,
-        { text: show(p[i]), bar: p[i], role: "stable" }, show(gradient[i]), show(careful[i]),
+        { text: show(p[i]), bar: p[i], role: "first" }, show(gradient[i]), show(careful[i]),
       ]));
       this.form.querySelector("svg").innerHTML = this.columns(x, p, gradient, label);
 
@@ -188,8 +188,8 @@
         const top = between(16, HEIGHT(v), 158);
         const size = between(-1, gradient[i], 1) * 44 || 0;
         const way = Math.sign(size);
-        return box(at - 22, Math.min(top, 88), 44, Math.abs(88 - top), i === label ? "stable" : "roundoff", `fill="currentColor" fill-opacity="0.5" stroke="currentColor" stroke-width="2"`) +
-          (Math.abs(size) < 1 ? "" : path(`M${at + 36} ${88 - size / 2}v${size}l-5 ${-6 * way}m10 0l-5 ${6 * way}`, "alternative", `stroke-width="3"`)) +
+        return box(at - 22, Math.min(top, 88), 44, Math.abs(88 - top), i === label ? "first" : "roundoff", `fill="currentColor" fill-opacity="0.5" stroke="currentColor" stroke-width="2"`) +
+          (Math.abs(size) < 1 ? "" : path(`M${at + 36} ${88 - size / 2}v${size}l-5 ${-6 * way}m10 0l-5 ${6 * way}`, "second", `stroke-width="3"`)) +
           path(`M${at - 6} ${top + 3}h12m-12 ${v < 0 ? -6 : 4}h12`) + handle(at, top, `x${i}`, 60, 40) +
           text(at, top + (v < 0 ? 14 : -4), show(v), "middle", `class="halo" font-weight="700"`) +
           text(at, 184, `class ${i}${i === label ? ", label" : ""}`) + text(at, 198, `p = ${show(p[i], 3)}`);

@@ -104,7 +104,7 @@
       change(shown, (v, r, c) => {
         const [, value, line] = rows[r].cells[c + 1].children;
         value.lastChild.innerHTML = r === c ? `<b>${number(v)}</b>` : number(v);
-        line.className = `bar ${axis === "0" || times === "2" || !counts[r][c] ? "naive" : "stable"}`;
+        line.className = `bar ${axis === "0" || times === "2" || !counts[r][c] ? "naive" : "first"}`;
         line.style = `--part:${Math.min(1, Math.abs(v) || 0)}`;
       });
       shown.forEach((row, r) => { rows[r].cells[5].innerHTML = number(add(row)); });

@@ -5,7 +5,7 @@
   const N = 90;
   const STEPS = 100;
   const EDGES = [0, 1, 2, 4, 8, -Math.log(1e-7), 32, 64, 128, 256, Infinity]; // of the gaps
-  const ROLES = { naive: "naive", "log(softmax)": "roundoff", epsilon: "alternative", "from logits": "stable" };
+  const ROLES = { naive: "naive", "log(softmax)": "log-softmax", epsilon: "epsilon", "from logits": "shifted" };
   const BOXES = ["logits", "p", "loss", "gradient"];
   const START = [[-1.2, 0.3, 0], [0.9, 1.1, 0], [0.4, -1, 0]]; // two weights and a bias of each class
 
@@ -234,7 +234,7 @@
           const lost = bin.filter((s) => s.lost).length;
           const bar = (from, n, more) => n ? path(`${14 + 25 * i} ${164 - from * 1.4}h21v${-n * 1.4}h-21z`, more) : "";
           return (i % 2 ? text(37 + 25 * i, 180, show(edge, 3)) : "") +
-            bar(0, bin.length - lost, `class="${i ? "stable" : "roundoff"}" fill="currentColor"`) +
+            bar(0, bin.length - lost, `class="${i ? "first" : "roundoff"}" fill="currentColor"`) +
             bar(bin.length - lost, lost, 'class="naive" stroke-width="2" stroke-dasharray="4 3"') +
             (bin.length ? text(24.5 + 25 * i, 159 - bin.length * 1.4, bin.length) : "");
         }).join("");

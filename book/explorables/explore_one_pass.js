@@ -68,7 +68,7 @@
 
   const text = (x, y, words, anchor = "start") => label(x, y, words, anchor);
   const bar = (x, y, width, role, more) => box(x, y, width, 9, role, more);
-  const DASHED = `stroke-dasharray="4 2"`;
+  const DOTTED = `stroke-dasharray="2 3"`;
 
   class OnePass extends Player {
     parts = ["row", "count", "height", "block", "lead", "masked", "guard"];
@@ -148,8 +148,8 @@
 
     /** The look of the error: as in the figures of the chapter. */
     line() {
-      if (this.size > 1) return { role: "stable", more: "" };
-      return this.lead ? { role: "alternative", more: `stroke-dasharray="6 2 1 2"` } : { role: "naive", more: DASHED };
+      if (this.size > 1) return { role: "in-blocks", more: "" };
+      return this.lead ? { role: "first", more: "" } : { role: "in-order", more: DOTTED };
     }
 
     /** What the last step did. */
@@ -205,7 +205,7 @@
       let svg = text(8, 11, `logits up to ${show(high)}`) + text(332, 11, `line: m = ${show(m)}`, "end") +
         (step && to - from < n ? `<rect class="roundoff" x="${X(from)}" y="16" width="${Math.max(1, X(to) - X(from))}" height="94" fill="currentColor" fill-opacity="0.3" stroke="none"/>` : "") +
         path(marks(to, n), "roundoff") + path(marks(0, to), "", `stroke-width="2"`) +
-        path(levels.join(""), "stable") +
+        path(levels.join(""), "first") +
         path(`M${X(to)} 108l-5 8h10z`, "", `fill="currentColor"`) + handle(X(to), 70, "step", 32, 96) +
         (masked ? text(Math.min(X(masked) + 4, 270), 109, "masked: −∞") : "");
 
@@ -217,7 +217,7 @@
         svg += text(8, 128, `before: s = ${show(before)}`) + bar(8, 132, before * unit, "roundoff");
         if (step) {
           svg += text(8, 154, `after: ${show(before)} × ${show(factor)} + ${show(fresh)} = ${show(s)}`) +
-            bar(8, 158, old * unit, "stable") + bar(8 + old * unit, 158, fresh * unit, "alternative", `fill="none"`);
+            bar(8, 158, old * unit, "first") + bar(8 + old * unit, 158, fresh * unit, "second", `fill="none"`);
         }
       }
 

@@ -53,7 +53,7 @@
       this.rows(results.map(({ f, truth, wrong, right }) => [
         f.name,
         ...(truth
-          ? [showExact(truth), ...cells("naive", f, wrong), ...cells("stable", f, right)]
+          ? [showExact(truth), ...cells("first", f, wrong), ...cells("shifted", f, right)]
           : Array(7).fill("none")),
       ]));
       const names = (list) => list.map((r) => r.f.name).join(", ");
@@ -80,14 +80,14 @@
       const part = log(add(1, exp(z)));
       const space = ulp(m, f);
       const d = between(LEFT, 90 + Math.max(space * UNIT, 14), RIGHT - 8);
-      return this.ruler(f, m, part, add(m, part), 90, 56, "m", "naive") +
+      return this.ruler(f, m, part, add(m, part), 90, 56, "m", "first") +
         path(`M${d} 64l-5 8h10z`, "", `fill="currentColor"`) + handle(d, 66, "power") +
         text(LEFT, 12, `m + log s: near m the numbers are ${show(space, 3)} apart`, "start") +
-        text(LEFT, 103, `x − (m + log s) = ${show(wrong.y)}`, "start", `class="naive" font-weight="700"`) +
+        text(LEFT, 103, `x − (m + log s) = ${show(wrong.y)}`, "start", `class="first" font-weight="700"`) +
         text(RIGHT, 103, `exact: ${showExact(truth)}`, "end") +
-        this.ruler(f, z, -part, sub(z, part), 250, 172, show(z), "stable") +
+        this.ruler(f, z, -part, sub(z, part), 250, 172, show(z), "shifted") +
         text(LEFT, 127, `(x − m) − log s: near ${show(z - part, 3)} they are ${show(ulp(z - part, f), 3)} apart`, "start") +
-        text(LEFT, 219, `(x − m) − log s = ${show(right.y)}`, "start", `class="stable" font-weight="700"`) +
+        text(LEFT, 219, `(x − m) − log s = ${show(right.y)}`, "start", `class="shifted" font-weight="700"`) +
         text(RIGHT, 219, `exact: ${showExact(truth)}`, "end");
     }
 

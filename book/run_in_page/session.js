@@ -151,7 +151,9 @@ class Cell {
     if (this.text === this.printed && !error && this.differs())
       this.result.append(make("p", { className: "run-note", textContent: OTHER_DIGITS }));
     this.element.classList.add("ran");
-    this.element.append(this.result);
+    const hidden = this.element.querySelectorAll(":scope > :is(.cell_output, details.below-input)");
+    if (hidden.length) [...hidden].at(-1).after(this.result); // folded code stays below it
+    else this.element.append(this.result);
     this.show("reset", true);
     const formulas = this.result.querySelectorAll(".math");
     if (formulas.length) setFormulas([...formulas]);

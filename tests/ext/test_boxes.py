@@ -2,12 +2,17 @@
 
 import io
 
+import boxes
 import nbformat
+import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
+SQUARE = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>'
+IMPORTS = "import numpy as np\nuse_book_style()"
 PAGE = """# One
 
 :::{hint}
@@ -36,6 +41,15 @@ def notebook():
     for tags in [[], ["hide-input"], ["hide-output"], ["hide-input", "hide-output"]]:
         output = new_output("stream", text="42\n")
         cells.append(new_code_cell("print(42)", metadata={"tags": tags}, outputs=[output]))
+    hidden = {"tags": ["hide-input"]}
+    cells.append(new_code_cell(IMPORTS, metadata=hidden))
+    for data in ({"image/svg+xml": SQUARE}, {"text/markdown": "| a |\n|---|\n| 1 |"}):
+        printed = new_output("stream", text="printed before\n")
+        drawn = new_output("display_data", data=data)
+        cells.append(new_code_cell("draw()", metadata=hidden, outputs=[printed, drawn]))
+    both = {"tags": ["hide-input", "hide-output"]}
+    drawn = new_output("display_data", data={"image/svg+xml": SQUARE})
+    cells.append(new_code_cell("draw()", metadata=both, outputs=[drawn]))
     for i, cell in enumerate(cells):
         cell["id"] = f"cell-{i}"  # as in every build
     language = {"language_info": {"name": "python", "pygments_lexer": "python"}}
@@ -50,6 +64,7 @@ def built(folder, builder, name="index.md", page=PAGE):
         "extensions": ["myst_nb", "boxes"],
         "myst_enable_extensions": ["colon_fence"],
         "nb_execution_mode": "off",
+        "nb_render_markdown_format": "myst",
         "source_suffix": {".md": "myst-nb", ".ipynb": "myst-nb"},  # Sphinx shares its default
     }
     out, warnings = folder / builder, io.StringIO()
@@ -90,12 +105,61 @@ def test_elsewhere_their_text_is_shown(tmp_path):
     assert "Subtract *first*." in text and "Yes & no" in text and "It *depends*." in text
 
 
-def test_the_fold_of_a_result_says_so_and_that_of_code_is_as_ever(tmp_path):
-    page = BeautifulSoup(built(tmp_path, "html", "index.ipynb", notebook()), "html.parser")
-    folds = [list(fold.summary.stripped_strings) for fold in page.select("details")]
-    code = ["Show code cell source", "Hide code cell source"]
-    result = ["Show the result", "Hide the result"]
-    assert folds == [code, result, code, result]
+@pytest.fixture(scope="module")
+def cells_of_page(tmp_path_factory):
+    """The cells of a built page, parsed."""
+    page = built(tmp_path_factory.mktemp("page"), "html", "index.ipynb", notebook())
+    return BeautifulSoup(page, "html.parser").select("div.cell")
+
+
+def test_each_fold_says_what_it_holds(cells_of_page):
+    folds = [
+        [next(iter(fold.summary.stripped_strings)) for fold in cell.select("details")]
+        for cell in cells_of_page
+    ]
+    code, result = "The code of this step", "Show the result"
+    figure, table = "How this figure is made", "How this table is made"
+    assert folds == [
+        [], [code], [result], [result, code], ["Imports"], [figure], [table], [result, figure]
+    ]  # fmt: skip
+
+
+def test_folded_code_stands_below_what_it_has_made(cells_of_page):
+    for cell in cells_of_page[5:]:
+        *others, code = cell.find_all(recursive=False)
+        assert code.name == "details" and "quiet" in code["class"]
+        assert code.select_one(".cell_input pre").text == "draw()\n"
+        assert others and not any("draw()" in other.text for other in others)
+
+
+def test_code_that_is_in_view_stays_above_its_result(cells_of_page):
+    for cell in (cells_of_page[0], cells_of_page[2]):
+        assert "cell_input" in cell.find()["class"]
+
+
+@pytest.mark.parametrize(
+    ("source", "only"),
+    [
+        ("import numpy as np\nfrom a.b import c\nuse_book_style()", True),
+        ("import numpy as np\nx = 1", False),
+        ("import numpy as np\nf()", False),
+        ("%precision 3\nimport numpy", False),
+    ],
+)
+def test_a_cell_of_imports_does_nothing_else(source, only):
+    assert boxes.only_imports(source) is only
+
+
+def test_the_listing_of_a_cell_is_its_code_wherever_it_stands():
+    def part(name, text):
+        box = nodes.container(nb_element=name)
+        box += nodes.literal_block(text, text)
+        return box
+
+    for order in (1, -1):
+        cell = nodes.container(nb_element="cell_code")
+        cell.extend([part("cell_code_source", "code"), part("cell_code_output", "42")][::order])
+        assert boxes.code_of(cell).astext() == "code"
 
 
 def test_a_box_of_the_margin_is_a_note_and_no_part_beside_the_page(tmp_path):

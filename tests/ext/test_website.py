@@ -2,12 +2,20 @@
 
 import re
 
+import pytest
 from bs4 import BeautifulSoup
 
-from stable_softmax.notebook.display import COLORS
+from stable_softmax.notebook.display import COLORS, role_of
 from tests.building import build
 from tests.ext.tiny_site import KEPT, OLD, SQUARE, write
 from tests.pages import ROOT
+
+EXPLORABLES = ROOT / "book" / "explorables"
+
+
+def css_name(role):
+    """How a style sheet writes a role."""
+    return re.sub(r"\W+", "-", role).strip("-")
 
 
 def addresses(page):
@@ -85,6 +93,25 @@ def test_an_image_without_words_fails_the_build(tmp_path):
 
 def test_the_site_has_the_colors_of_the_figures():
     style = (ROOT / "book" / "_static" / "book.css").read_text()
-    light = style.split('html[data-theme="light"]')[1].split("}")[0]
-    for role in ("naive", "stable", "alternative", "roundoff"):
-        assert f"--book-{role}: {COLORS[role]};" in light
+    light, dark = (
+        dict(re.findall(r"--book-([\w-]+): (#\w+)", part.split("}")[0]))
+        for part in style.split("html[data-theme=")[1:3]
+    )
+    drawn = {css_name(role): color for role, color in COLORS.items()}
+    explore = (EXPLORABLES / "explore.css").read_text()
+    rules = re.findall(r"^\.ready \.([\w-]+) \{\n  color: var\(--book-(.+)\);", explore, flags=re.M)
+    used = [(name, variable) for name, variable in rules if name in drawn]
+    assert len(used) == 10
+    for name, variable in used:
+        assert name == variable and light[name] == drawn[name] and name in dark
+    assert light["stable"] == light["shifted"] and dark["stable"] == dark["shifted"]
+
+
+@pytest.mark.parametrize(("name", "forms"), [("network", 4), ("epsilon", 4)])
+def test_an_explorable_draws_each_form_in_its_color(name, forms):
+    script = (EXPLORABLES / f"explore_{name}.js").read_text()
+    table = re.search(r"const (?:ROLES|FORMS) = \{(.+?)\};\n", script, flags=re.S)[1]
+    pairs = re.findall(r'"?([a-z ()]+)"?: (?:\{ role: )?"([\w-]+)"', table)
+    found = {form.strip(): shown for form, shown in pairs}
+    assert len(found) == forms
+    assert found == {form: css_name(role_of(form)) for form in found}

@@ -9,9 +9,10 @@ import matplotlib.pyplot as plt
 import ml_dtypes
 import numpy as np
 import pytest
+from matplotlib.colors import rgb_to_hsv, to_rgb
 from matplotlib.text import Text
 
-from stable_softmax import FP16, softmax_shifted
+from stable_softmax import FORMATS, FP16, softmax_shifted
 from stable_softmax.notebook import display
 from stable_softmax.notebook.display import (
     COLORS,
@@ -21,6 +22,7 @@ from stable_softmax.notebook.display import (
     new_axes,
     plot_error,
     plot_values,
+    role_of,
     show_progress,
     show_source,
     show_table,
@@ -77,16 +79,113 @@ def test_in_a_notebook_figures_become_svg_and_warnings_one_line(monkeypatch):
 
 
 def test_roles_differ_in_color_and_without_color():
-    assert len(set(COLORS.values())) == len(ROLE)
-    looks = {(str(style["linestyle"]), style["marker"], style["color"]) for style in ROLE.values()}
-    assert len(looks) == len(ROLE)
-    marked = [(str(s["linestyle"]), s["marker"]) for s in ROLE.values() if s["marker"]]
-    assert len({style for style, _ in marked}) == len({mark for _, mark in marked}) == len(marked)
+    assert len(set(COLORS.values())) == len(ROLE) == len(COLORS)
+    marked = [style for style in ROLE.values() if style["marker"]]
+    assert len({(str(style["linestyle"]), style["marker"]) for style in marked}) == len(marked)
+    assert {role for role, style in ROLE.items() if not style["marker"]} == {"exact", "roundoff"}
+
+
+def test_only_naive_is_dashed_or_near_vermilion():
+    assert [role for role, style in ROLE.items() if style["linestyle"] == "--"] == ["naive"]
+    hues = {role: rgb_to_hsv(to_rgb(color)) for role, color in COLORS.items()}
+    vivid = {role for role, (hue, saturation, value) in hues.items() if saturation * value > 0.75}
+    assert {role for role in vivid if abs(hues[role][0] - hues["naive"][0]) < 0.04} == {"naive"}
+
+
+def luminance(color):
+    """The relative luminance of WCAG."""
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+
+
+@pytest.mark.parametrize("role", COLORS)
+def test_each_color_has_the_contrast_of_graphics_on_white(role):
+    assert 1.05 / (luminance(COLORS[role]) + 0.05) >= 3
+
+
+def test_formats_get_paler_with_each_digit_that_they_lose():
+    by_digits = sorted(FORMATS.values(), key=lambda f: (-f.precision, -f.max_exponent))
+    shades = [COLORS[str(f)] for f in sorted(by_digits, key=lambda f: f.unit_roundoff)]
+    assert len(shades) == 7
+    steps = [luminance(shade) for shade in shades]
+    assert steps == sorted(steps)
+    hues = {round(float(rgb_to_hsv(to_rgb(shade))[0]), 2) for shade in shades}
+    assert max(hues) - min(hues) < 0.05, "one hue, so that they are seen as one family"
+
+
+@pytest.mark.parametrize(
+    ("label", "role"),
+    [
+        ("shifted", "shifted"),
+        ("from logits", "shifted"),
+        ("ours, log1p", "log1p"),
+        ("bfloat16", "bf16"),
+        ("one by one, NumPy", "in order"),
+        ("SciPy", "SciPy"),
+    ],
+)
+def test_a_curve_has_the_look_of_what_its_label_names(label, role):
+    assert role_of(label) == role_of(label, role) == role
+    ax = plot_error([1, 2], [1, 2], label=label)
+    assert curves(ax, label).get_color() == COLORS[role]
+    ax = plot_values([1, 2], [1, 2], label=label, ax=new_axes())
+    assert curves(ax, label).get_color() == COLORS[role]
+
+
+@pytest.mark.parametrize(
+    ("label", "role"),
+    [("log1p", "naive"), ("naive", "shifted"), ("fp16, by hand", "bf16"), ("PyTorch", "first")],
+)
+def test_no_curve_has_the_look_of_another_than_its_label_names(label, role):
+    with pytest.raises(ValueError, match="names the role"):
+        plot_error([1, 2], [1, 2], label=label, role=role)
+
+
+def test_the_bound_of_a_form_is_gray_and_a_label_may_name_two_things():
+    assert role_of("bound, shifted", "roundoff") == "roundoff"
+    assert role_of("fp16, left to right", "fp16") == "fp16"
+    assert role_of("fp16, left to right", "in order") == "in order"
+    assert role_of("log1p(-exp(lp))", "first") == "first"
+
+
+def test_a_label_that_names_nothing_needs_a_role():
+    with pytest.raises(ValueError, match="there is no role 'two halves'"):
+        role_of("two halves")
+
+
+def test_noise_is_pale_dots_under_a_line_over_their_peaks():
+    rng = np.random.default_rng(0)
+    error = rng.uniform(0, 1, size=480)
+    error[400:] = INF
+    ax = plot_error(np.arange(480), error, label="log1p", noise=True)
+    dots, line = (curves(ax, label) for label in ("_", "log1p"))
+    assert dots.get_linestyle() == "None" and dots.get_alpha() < 1
+    assert np.array_equal(dots.get_ydata()[:400], error[:400])
+    assert dots.get_color() == line.get_color() == COLORS["log1p"]
+    top = line.get_ydata()
+    assert np.all(top[:400] >= error[:400]) and np.all(np.isnan(top[400:]))
+    assert len(np.unique(top[:400])) < 60, "it runs flat from peak to peak"
+    assert set(top[:400]) <= set(error[:400]), "each height is that of an error"
+    assert len(crosses(ax)) == 1
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_line_over_the_peaks_runs_ahead_of_no_rise_and_no_fall(sign):
+    x = np.arange(240)
+    for y in (2.0**x, np.where(x < 100, 1.0, 1e6)):
+        ax = plot_error(x, y[::sign], label="log1p", noise=True)
+        assert np.array_equal(curves(ax, "log1p").get_ydata(), y[::sign])
+
+
+@pytest.mark.parametrize("errors", [[], [1.0], [NAN, INF]])
+def test_noise_of_few_points_or_none_is_drawn(errors):
+    x = np.arange(len(errors))
+    assert plot_error(x, errors, label="log1p", noise=True).lines
 
 
 @pytest.mark.parametrize("errors", [[0.0, 1.0, 2.0], [0.0, 0.0, 0.0], [1e6, 1e-3, 0.0]])
 def test_a_zero_error_is_drawn_on_the_axis_marked_0(errors):
-    ax = plot_error([1, 2, 3], errors, label="a", role="stable")
+    ax = plot_error([1, 2, 3], errors, label="a", role="shifted")
     drawn = curves(ax, "a").get_ydata()
     assert np.array_equal(drawn, errors)
     low, high = ax.get_ylim()
@@ -108,7 +207,7 @@ def test_inf_and_nan_become_crosses_above_the_axes_and_nothing_is_dropped():
 
 def test_the_crosses_of_two_curves_stand_in_two_rows():
     ax = plot_error([1, 2], [NAN, NAN], label="a", role="naive")
-    plot_error([1, 2], [INF, 1], label="b", role="other", ax=ax)
+    plot_error([1, 2], [INF, 1], label="b", role="first", ax=ax)
     first, second = crosses(ax)
     assert first.get_ydata()[0] < second.get_ydata()[0]
     assert len(ax.texts) == 1
@@ -123,7 +222,7 @@ def test_values_keep_their_sign_and_their_axis_and_lose_no_infinity():
 
 
 def test_a_later_and_larger_curve_or_limit_stays_inside_the_axes():
-    ax = plot_error([1, 2], [1, 2], label="a", role="stable")
+    ax = plot_error([1, 2], [1, 2], label="a", role="shifted")
     plot_error([1, 2], [1, 1e7], label="b", role="naive", ax=ax)
     assert ax.get_ylim()[1] > 1e7
     mark_limit(ax, 1e9, "bound", axis="y")
@@ -132,25 +231,26 @@ def test_a_later_and_larger_curve_or_limit_stays_inside_the_axes():
 
 @pytest.mark.parametrize("unit", ["ulp", "u", "relative", "absolute"])
 def test_the_axis_names_the_unit_and_has_few_ticks(unit):
-    ax = plot_error([1, 2], [1e-30, 1e5], label="a", role="stable", unit=unit, xlabel="gap")
+    ax = plot_error([1, 2], [1e-30, 1e5], label="a", role="shifted", unit=unit, xlabel="gap")
     assert unit in ax.get_ylabel()
     assert ax.get_xlabel() == "gap"
     assert 2 <= len(ax.yaxis.get_majorticklocs()) <= 10
 
 
 def test_points_can_be_drawn_without_a_line():
-    ax = plot_error([1, 2], [1, 2], label="a", role="stable", line=False)
+    ax = plot_error([1, 2], [1, 2], label="a", role="shifted", line=False)
     assert curves(ax, "a").get_linestyle() == "None"
 
 
 def test_labels_stand_at_the_ends_and_do_not_overlap():
     ax = new_axes("x", "y")
-    for i, role in enumerate(ROLE):
+    roles = list(ROLE)[:8]
+    for i, role in enumerate(roles):
         ax.plot([0, 1], [0, 1 + i / 100], label=role, **ROLE[role])
     label_lines(ax)
     ax.figure.draw_without_rendering()
     boxes = [Text.get_window_extent(text) for text in ax.texts]  # without the line to the curve
-    assert [text.get_text() for text in ax.texts] == list(ROLE)
+    assert [text.get_text() for text in ax.texts] == roles
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     assert all(box.x1 <= ax.figure.bbox.x1 for box in boxes)
 
@@ -177,7 +277,7 @@ def test_a_limit_is_a_line_with_a_text(axis):
 
 @pytest.mark.parametrize("axis", ["x", "y"])
 def test_the_text_of_a_limit_is_on_the_chosen_side_of_its_line(axis):
-    ax = plot_error([0, 2], [1, 2], label="a", role="stable")
+    ax = plot_error([0, 2], [1, 2], label="a", role="shifted")
     mark_limit(ax, 1.5, "before", axis=axis)
     mark_limit(ax, 1.5, "after", axis=axis, beyond=True)
     ax.figure.draw_without_rendering()
@@ -261,7 +361,7 @@ def test_panels_that_share_an_axis_name_its_unit_once():
     left, right = new_axes("x", width="wide", cols=2, sharey=True)
     apart, other = new_axes("x", width="wide", cols=2)
     for ax in (left, right, apart, other):
-        plot_error([1, 2], [1, 2], label="a", role="stable", ax=ax)
+        plot_error([1, 2], [1, 2], label="a", role="shifted", ax=ax)
     texts = [ax.get_ylabel() for ax in (left, right, apart, other)]
     assert texts == ["error (ulp)", "", "error (ulp)", "error (ulp)"]
 
@@ -281,7 +381,7 @@ def test_a_progress_bar_yields_its_items_and_ends_without_a_time(capsys):
         ({"errors": None}, TypeError, "the curve must hold real numbers, not"),
         ({"errors": ["a", "b"]}, TypeError, "the curve must hold real numbers, not"),
         ({"x": [1j, 2j]}, TypeError, "x must hold real numbers, not"),
-        ({"role": "best"}, ValueError, "there is no role 'best'; use one of 'naive', 'stable'"),
+        ({"role": "best"}, ValueError, "there is no role 'best'; use one of 'naive', 'shifted'"),
         ({"unit": "bits"}, ValueError, "there is no unit 'bits'; use one of 'ulp', 'u'"),
         ({"floor": 0.0}, ValueError, "floor must be positive"),
         ({"floor": "a"}, TypeError, "floor must hold real numbers"),

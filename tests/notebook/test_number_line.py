@@ -54,10 +54,10 @@ def test_too_many_numbers_and_ends_in_the_wrong_order_are_refused():
 def test_only_numbers_on_the_piece_are_marked_each_at_its_place():
     ax = new_axes()
     line = NumberLine(ax, 16, 32)
-    line.mark([8, 16, 20, 32, 36], role="other")
+    line.mark([8, 16, 20, 32, 36], role="second")
     (collection,) = ax.collections
     assert [segment[0][0] for segment in collection.get_segments()] == [0, 0.25, 1]
-    assert matplotlib.colors.to_hex(collection.get_color()[0]) == COLORS["other"]
+    assert matplotlib.colors.to_hex(collection.get_color()[0]) == COLORS["second"]
 
 
 def test_lines_in_rows_lie_below_each_other_and_all_inside_the_axes():

@@ -149,7 +149,7 @@ def test_a_button_of_epsilon_sets_all_controls(epsilon, button, gap, power):
 
 
 def test_what_is_infinite_is_a_cross(explorable, epsilon):
-    crosses = epsilon.locator("svg g.roundoff path").nth(1)
+    crosses = epsilon.locator("svg g.log-softmax path").nth(1)
     assert crosses.get_attribute("d") == "", "the plot ends at a gap of 60"
     enter(epsilon, gap=104)
     assert crosses.get_attribute("d").count("M") == 5  # fp32: gaps of 104, 108, ..., 120

@@ -322,6 +322,15 @@ def test_a_figure_that_a_reader_has_changed_has_no_caption_that_was_true_before(
     assert page.cells.nth(i).locator(".run-output figcaption").count() == 0
 
 
+def test_a_new_figure_takes_the_place_of_the_printed_one_above_its_code(page):
+    i = page.indices(":has(figure img)")[0]
+    page.run(i)
+    visible = page.cells.nth(i).evaluate(
+        "cell => [...cell.children].filter(part => part.checkVisibility()).map(p => p.className)"
+    )
+    assert [re.search("run-output|quiet", name)[0] for name in visible] == ["run-output", "quiet"]
+
+
 def test_stop_ends_a_loop_without_end_and_the_page_starts_again(page):
     page.write(FIRST, "while True: pass")
     page.press(FIRST, "Run")

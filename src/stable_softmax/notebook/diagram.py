@@ -51,7 +51,7 @@ def draw_network(sizes, labels=None, *, ax=None):
         text = f"{weights} weights + {total - weights} biases = {total}"
         ax.text(i + 0.5, top + 1.1, text, ha="center", va="center", size=9.5)
     for i, (place, label) in enumerate(zip(places, labels, strict=True)):
-        color = COLORS["other" if i == len(sizes) - 1 else "exact"]
+        color = COLORS["second" if i == len(sizes) - 1 else "exact"]
         ax.scatter(*place.T, s=130, facecolor="white", edgecolor=color, linewidth=1.6, zorder=2)
         ax.text(i, -top - 1.1, f"{label}\n{sizes[i]} units", ha="center", va="top", size=10)
     ax.set(xlim=(-0.3, len(sizes) - 0.7), ylim=(-top - 2.6, top + 1.6))
@@ -73,7 +73,7 @@ def draw_two_sum(a, b, *, ax=None):
     Axes
         One bar for each of a, b, the rounded sum s and its error t, from the highest bit to the
         last place of the format, with the number above it; the part of b below the last place of
-        s is in the color of what fails. New axes are small enough for a phone.
+        s, which becomes t, is in the color of TwoSum. New axes are small enough for a phone.
 
     Raises
     ------
@@ -90,11 +90,11 @@ def draw_two_sum(a, b, *, ax=None):
     if not (abs(a) >= abs(b) and t != 0 and low < end):
         raise ValueError(f"nothing falls off when {b} is added to {a}")
     bars = [
-        (3, _places(a), "stable"),
-        (2, (_places(b)[0], end), "stable"),
-        (2, (end, low), "naive"),
+        (3, _places(a), "first"),
+        (2, (_places(b)[0], end), "first"),
+        (2, (end, low), "twosum"),
         (1, _places(s), "exact"),
-        (0, (_places(t)[0], low), "naive"),
+        (0, (_places(t)[0], low), "twosum"),
     ]
     if ax is None:
         ax = new_axes("place of the bit, as a power of two")

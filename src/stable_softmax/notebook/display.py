@@ -1,8 +1,9 @@
 """What a chapter shows: the style of all figures, the error plot, source code and tables.
 
-A chapter sets no size, no color and no line style: it takes them from here, so that naive
-code is the vermilion dashed line and stable code the blue solid line on every page.
-The colors are those of Okabe and Ito, which stay distinct for color-blind readers.
+A chapter sets no size, no color and no line style: it takes them from here, where each form of a
+function has one look in all figures. Vermilion and dashed is naive and nothing else, blue is
+shifted, the purples are formats, from fp64, the darkest, to e5m2, the palest, and the dull colors
+are what one figure compares and no other.
 
 Matplotlib is imported by the functions that draw: a page in a browser downloads it for the first
 figure, and tables and sources do without it.
@@ -27,34 +28,65 @@ with needs("book"):
     from IPython.display import Markdown
     from matplotlib_inline.backend_inline import set_matplotlib_formats
 
-COLORS = {
-    "naive": "#d55e00",
-    "stable": "#0072b2",
-    "alternative": "#009e73",
-    "other": "#cc79a7",
-    "extra": "#e69f00",
-    "exact": "#000000",
-    "roundoff": "#777777",
+_DASH_DOT_DOT = (0, (7, 2, 1, 2, 1, 2))
+_LOOKS = {  # role: color, at least 3 : 1 on white; line; mark. No two roles share line and mark
+    # forms
+    "naive": ("#d55e00", "--", "o"),
+    "shifted": ("#0072b2", "-", "s"),
+    "log1p": ("#009e73", "-.", "^"),
+    "twosum": ("#b4598f", ":", "D"),
+    "double-double": ("#332288", "-", "p"),
+    "wider": ("#5a6fd8", ":", "P"),
+    "in order": ("#7d6b5d", ":", "<"),
+    "in blocks": ("#6f7d1c", "-", "d"),
+    "log(softmax)": ("#882255", ":", "^"),
+    "epsilon": ("#b27a00", _DASH_DOT_DOT, "v"),
+    "clamped": ("#6e4a1e", "-.", "h"),
+    # libraries
+    "PyTorch": ("#c4385a", _DASH_DOT_DOT, "D"),
+    "SciPy": ("#2d6a35", ":", "v"),
+    "MXNet": ("#00808c", "-.", "P"),
+    # formats
+    "fp64": ("#2a0a45", "-", "P"),
+    "fp32": ("#481b70", "-", "D"),
+    "tf32": ("#5f2d94", "-", "h"),
+    "fp16": ("#7843b0", "-", "^"),
+    "bf16": ("#8f58c4", "-", "v"),
+    "e4m3": ("#a36cd0", "-", "<"),
+    "e5m2": ("#b37fd9", "-", ">"),
+    # what only one figure compares
+    "first": ("#34495e", "-", "o"),
+    "second": ("#a8657a", ":", "s"),
+    "third": ("#8a7a45", "-.", "v"),
+    # thin lines without marks
+    "exact": ("#000000", "-", ""),
+    "roundoff": ("#777777", "-", ""),
 }
-_LINES = {
-    "naive": ("--", "o"),
-    "stable": ("-", "s"),
-    "alternative": ("-.", "^"),
-    "other": (":", "D"),
-    "extra": ((0, (7, 2, 1, 2, 1, 2)), "v"),
-    "exact": ("-", ""),
-    "roundoff": ("-", ""),
-}
-#: Keyword arguments of ``ax.plot`` for each role a curve can have.
+#: The color of each role a curve can have.
+COLORS = {role: color for role, (color, _, _) in _LOOKS.items()}
+#: Keyword arguments of ``ax.plot`` for each role.
 ROLE = {
     role: {
-        "color": COLORS[role],
+        "color": color,
         "linestyle": style,
         "marker": marker,
         "markevery": 0.1,
         "linewidth": 1.8 if marker else 1.0,
     }
-    for role, (style, marker) in _LINES.items()
+    for role, (color, style, marker) in _LOOKS.items()
+}
+_OTHER_NAMES = {
+    "from logits": "shifted",
+    "from the logits": "shifted",
+    "log(softmax + ε)": "epsilon",
+    "left to right": "in order",
+    "one by one": "in order",
+    "by halves": "in blocks",
+    "as a tree": "in blocks",
+    "float64": "fp64",
+    "float32": "fp32",
+    "float16": "fp16",
+    "bfloat16": "bf16",
 }
 _ERROR_AXIS = {  # unit: (text at the axis, size below which the axis becomes linear)
     "ulp": ("error (ulp)", 0.1),
@@ -130,7 +162,19 @@ def new_axes(
     return axes
 
 
-def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=None, line=True):
+def plot_error(
+    x,
+    errors,
+    *,
+    label,
+    role=None,
+    ax=None,
+    unit="ulp",
+    xlabel="",
+    floor=None,
+    line=True,
+    noise=False,
+):
     """Draw errors on a logarithmic axis on which nothing is lost.
 
     A zero is drawn on the line marked 0, since below `floor` the axis is linear. An error
@@ -142,8 +186,8 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
         Positions and errors. Signs of errors are dropped.
     label : str
         The name of the curve, shown by `label_lines`.
-    role : str
-        A key of `ROLE`.
+    role : str, optional
+        A key of `ROLE`: what the curve is, by default what its label names.
     ax : Axes, optional
         Where to draw; new axes by default.
     unit : {"ulp", "u", "relative", "absolute"}
@@ -154,6 +198,9 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
         Where the axis turns linear: by default 0.1 for "ulp" and "u", and 1e-17 otherwise.
     line : bool
         Whether the points are joined.
+    noise : bool
+        Whether the errors are those of single roundings, which jump from point to point: they
+        become pale dots, and the line is their running maximum.
 
     Returns
     -------
@@ -164,8 +211,8 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
     TypeError
         If positions, errors or the floor are not real numbers.
     ValueError
-        If they do not share one shape (n,), the floor is not positive, or there is no such role or
-        unit.
+        If they do not share one shape (n,), the floor is not positive, there is no such role or
+        unit, or the label names the form or the format of another role.
     """
     x, errors = _curve(x, errors)
     errors, text = np.abs(errors), _chosen(_ERROR_AXIS, unit, "unit")[0]
@@ -178,13 +225,13 @@ def plot_error(x, errors, *, label, role, ax=None, unit="ulp", xlabel="", floor=
         ax.set_yscale("symlog", linthresh=floor, linscale=0.5)
         ax.yaxis.set_major_locator(_error_ticks())
         ax.axhline(0, color=COLORS["roundoff"], linewidth=0.8)
-    _draw(ax, x, errors, label, role, line)
+    _draw(ax, x, errors, label, role, line, noise)
     bottom = ax.yaxis.get_transform().linthresh
     ax.set_ylim(-0.3 * bottom, max(ax.get_ylim()[1], 10 * bottom), auto=True)
     return ax
 
 
-def plot_values(x, y, *, label, role, ax):
+def plot_values(x, y, *, label, role=None, ax, line=True):
     """Draw the values of a function; those that are inf or nan become crosses above the axes.
 
     Other parameters and errors: see `plot_error`.
@@ -200,7 +247,7 @@ def plot_values(x, y, *, label, role, ax):
     -------
     Axes
     """
-    _draw(ax, *_curve(x, y), label, role, line=True)
+    _draw(ax, *_curve(x, y), label, role, line)
     return ax
 
 
@@ -218,10 +265,31 @@ def _chosen(table, key, name):
     return table[key]
 
 
-def _draw(ax, x, y, label, role, line):
-    style = _chosen(ROLE, role, "role") | ({} if line else {"linestyle": "none"})
+def role_of(label, role=None):
+    """Return the role of a curve; without one, the form, library or format that its label names.
+
+    ValueError: if there is no such role, or the label names another one. The parts of a label are
+    separated by commas; the gray of a bound and the black of an exact value go with any name.
+    """
+    parts = [_OTHER_NAMES.get(part, part) for part in label.split(", ")]
+    named = [part for part in parts if part in ROLE]
+    if role is None:
+        role = named[0] if named else label
+    _chosen(ROLE, role, "role")
+    if named and role not in {*named, "exact", "roundoff"}:
+        raise ValueError(f"the label {label!r} names the role {named[0]!r}, not {role!r}")
+    return role
+
+
+def _draw(ax, x, y, label, role, line, noise=False):
+    style = ROLE[role_of(label, role)] | ({} if line else {"linestyle": "none"})
     style["markevery"] = 1 if x.size <= 25 or not line else 0.1
     finite = np.isfinite(y)
+    if noise and finite.any():
+        dots = {"marker": ".", "markersize": 4, "linestyle": "none", "alpha": 0.4}
+        ax.plot(x, np.where(finite, y, np.nan), label="_", color=style["color"], **dots)
+        y = np.copy(y)
+        y[finite] = _along_the_largest(y[finite])
     ax.plot(x, np.where(finite, y, np.nan), label=label, **style)
     if not finite.all():
         row = sum(other.get_marker() == "x" for other in ax.lines)
@@ -234,6 +302,19 @@ def _draw(ax, x, y, label, role, line):
             ax.text(
                 -0.01, height, "inf or nan", transform=ax.transAxes, ha="right", va="center", size=9
             )
+
+
+def _along_the_largest(y):
+    """Return the running maximum of values, taken back where it runs ahead of a rise or a fall.
+
+    The largest of each value and its neighbors, and then the smallest of those: a curve that only
+    rises stays as it is, and noise becomes the line over its peaks.
+    """
+    reach = y.size // 24
+    y = np.pad(y, 2 * reach, constant_values=-np.inf)
+    for extreme in (np.max, np.min):
+        y = extreme(np.lib.stride_tricks.sliding_window_view(y, 2 * reach + 1), axis=-1)
+    return y
 
 
 def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):

@@ -10,7 +10,7 @@ from ..extras import needs
 from ..floating_point import format_of_arrays, rounded_numbers, ulp
 from .display import COLORS
 
-_FIELDS = {"sign": "roundoff", "exponent": "extra", "fraction": "other"}  # field: its color
+_FIELDS = {"sign": "roundoff", "exponent": "third", "fraction": "second"}  # field: its color
 _MOST = 10_000
 
 
