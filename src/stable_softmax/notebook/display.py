@@ -98,7 +98,7 @@ def use_book_style():
     if get_ipython() is not None:
         set_matplotlib_formats("svg")
         formatters = get_ipython().display_formatter.formatters
-        formatters["image/svg+xml"].for_type("matplotlib.figure.Figure", _save)
+        formatters["image/svg+xml"].for_type(_pyplot().Figure, _save)
         warnings.formatwarning = _one_line
 
 
