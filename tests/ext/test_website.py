@@ -5,6 +5,7 @@ import re
 from bs4 import BeautifulSoup
 
 from stable_softmax.notebook.display import COLORS
+from stable_softmax.notebook.figures import dark
 from tests.building import build
 from tests.ext.tiny_site import KEPT, OLD, SQUARE, write
 from tests.pages import ROOT
@@ -86,5 +87,7 @@ def test_an_image_without_words_fails_the_build(tmp_path):
 def test_the_site_has_the_colors_of_the_figures():
     style = (ROOT / "book" / "_static" / "book.css").read_text()
     light = style.split('html[data-theme="light"]')[1].split("}")[0]
+    night = style.split('html[data-theme="dark"]')[1].split("}")[0]
     for role in ("naive", "stable", "alternative", "roundoff"):
         assert f"--book-{role}: {COLORS[role]};" in light
+        assert f"--book-{role}: {dark(COLORS[role])};" in night

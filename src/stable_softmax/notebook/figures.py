@@ -69,8 +69,8 @@ def contrast(color, page):
 def dark(color):
     """Return the color that has on a dark page the place of a color on a white page.
 
-    Its contrast is that on white to the power of 1.4, since thin light lines look weaker; its hue
-    stays. White becomes the dark page, black nearly white.
+    Its contrast is that on white to the power of 1.3, since thin light lines look weaker. White
+    becomes the dark page and black nearly white; what has a hue keeps it and becomes no darker.
 
     Parameters
     ----------
@@ -81,7 +81,9 @@ def dark(color):
     str
         ``#rrggbb``
     """
-    wanted = min(contrast(color, PAGE["light"]) ** 1.4, 14.0)
+    wanted = min(contrast(color, PAGE["light"]) ** 1.3, 14.0)
+    if max(to_rgb(color)) - min(to_rgb(color)) > 0.2:
+        wanted = max(wanted, contrast(color, PAGE["dark"]))
     wanted = wanted * (luminance(PAGE["dark"]) + 0.05) - 0.05
     now, parts = luminance(color), [_linear(part) for part in to_rgb(color)]
     brighter = min(wanted / now, 1 / max(parts)) if now else 1.0  # as long as it keeps its hue
@@ -133,8 +135,8 @@ def narrow(figure):
     """
     figure = _copy(figure)
     for ax in figure.axes:
-        for text in [] if ax.axison else ax.texts:
-            text.set_in_layout(False)  # else the drawing would shrink for a long text
+        for text in ax.texts:  # else the axes would shrink for a long text
+            text.set_in_layout(ax.axison and text.get_gid() != LIMIT)
     _restack(figure)
     _write_strips(figure, crosses=True)
     _wrap(figure)
@@ -231,19 +233,27 @@ def _write_strip(figure, place, entries):
 
 
 def _place_limits(figure):
-    """Move the text of each limit along its line, or to its other side, to where it is free."""
+    """Move the text of each limit to where it is free, in two lines if one has no place."""
     _lay_out(figure)
     for text in _texts(figure, LIMIT):
-        upright, obstacles = text.get_rotation() == 90, _Obstacles(text)
-        value, at = text.xy if upright else text.xy[::-1]
-        sides = [(text.xyann, text.get_ha(), text.get_va())]
-        sides.append(_other_side(*sides[0], upright))
-        costs = {}
-        for place in itertools.product([at, *(n / 20 for n in range(19, 2, -1))], sides):
-            costs[place] = _put(text, value, *place, upright, obstacles)
-            if not costs[place]:
-                break
-        _put(text, value, *min(costs, key=costs.get), upright, obstacles)
+        if _place_limit(text) and " " in text.get_text():
+            whole = text.get_text()
+            text.set_text(textwrap.fill(whole, len(whole) * 2 // 3, break_long_words=False))
+            _place_limit(text)
+
+
+def _place_limit(text):
+    """Move the text of a limit along its line, or to its other side; return what is in its way."""
+    upright, obstacles = text.get_rotation() == 90, _Obstacles(text)
+    value, at = text.xy if upright else text.xy[::-1]
+    sides = [(text.xyann, text.get_ha(), text.get_va())]
+    sides.append(_other_side(*sides[0], upright))
+    costs = {}
+    for place in itertools.product([at, *(n / 20 for n in range(19, 2, -1))], sides):
+        costs[place] = _put(text, value, *place, upright, obstacles)
+        if not costs[place]:
+            break
+    return _put(text, value, *min(costs, key=costs.get), upright, obstacles)
 
 
 def _other_side(shift, ha, va, upright):
@@ -385,7 +395,7 @@ def _break_text(text, room):
 def _part_texts(ax):
     """Break the texts of a drawing without axes until none lies on another or sticks out."""
     figure = ax.figure
-    texts = [text for text in ax.texts if text.get_text()]
+    texts, lowered = [text for text in ax.texts if text.get_text()], []
     for _ in range(3):
         boxes = [_extent(text).padded(1) for text in texts]
         for i, text in enumerate(texts):
@@ -393,28 +403,28 @@ def _part_texts(ax):
             meets = [j for j, box in enumerate(boxes) if j != i and boxes[i].overlaps(box)]
             if (out or meets) and " " in text.get_text():
                 _break_text(text, boxes[i].width * 0.7)
-            elif any(j < i for j in meets) and not text.get_text().startswith("\n"):
-                text.set_text(f"\n{text.get_text()}")  # one word: a line lower
+            elif any(j < i for j in meets) and text not in lowered:
+                lower = ScaledTranslation(0, -11 / 72, figure.dpi_scale_trans)
+                text.set_transform(text.get_transform() + lower)  # one word: a line lower
+                lowered.append(text)
             boxes[i] = _extent(text).padded(1)
-        _lay_out(figure)
+    for text in texts:
+        text.set_in_layout(True)
 
 
 def _thin_out(figure):
-    """Leave out every other tick of an axis whose numbers meet."""
+    """Leave out the ticks of an axis whose numbers would meet those before."""
     _lay_out(figure)
-    for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
-            for _ in range(3):
-                low, high = sorted(axis.get_view_interval())
-                ticks = [t for t in axis.get_major_ticks() if low <= t.get_loc() <= high]
-                labels = [t.label1 for t in ticks if t.label1.get_visible()]
-                boxes = [_extent(label) for label in labels if label.get_text()]
-                boxes = [box.padded(1.5) for box in boxes]
-                if not any(a.overlaps(b) for a, b in itertools.pairwise(boxes)):
-                    break
-                texts = [t.label1.get_text() for t in ticks][::2]
-                axis.set_ticks([t.get_loc() for t in ticks][::2], texts)
-                _lay_out(figure)
+    for axis in (axis for ax in figure.axes if ax.axison for axis in (ax.xaxis, ax.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+        kept, end = [], None
+        for tick in sorted(ticks, key=lambda tick: tick.get_loc()):
+            box = _extent(tick.label1).padded(1.5)
+            if end is None or not tick.label1.get_visible() or not box.overlaps(end):
+                kept, end = [*kept, tick], box
+        if len(kept) < len(ticks):
+            axis.set_ticks([t.get_loc() for t in kept], [t.label1.get_text() for t in kept])
 
 
 # The files.
