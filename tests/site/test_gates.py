@@ -138,7 +138,7 @@ def test_the_page_of_what_is_not_found_may_name_its_folder(folder):
         ("<img ", '<img style="display: none" ', "figures", "fig: nothing is seen"),
         (
             "<img ",
-            '<div class="figure-box" style="overflow: auto"><p style="width: 500px"></p></div><img ',
+            '<div class="figure-box" style="overflow: auto"><p style="width: 9in"></p></div><img ',
             "figures",
             "fig: scrolls",
         ),

@@ -51,8 +51,8 @@ FIGURES_STICK_OUT = """() => [...document.querySelectorAll('figure')].flatMap(fi
     const wide = boxes.some(box => box.left < column.left - 1 || box.right > column.right + 1);
     const scrolls = [...figure.querySelectorAll('.figure-box')].some(
         box => box.scrollWidth > box.clientWidth);
-    return !seen ? [`${figure.id}: nothing is seen`] : wide ? [`${figure.id}: wider than its column`]
-        : scrolls ? [`${figure.id}: scrolls`] : [];
+    const fault = !seen ? 'nothing is seen' : wide ? 'wider than its column' : scrolls && 'scrolls';
+    return fault ? [`${figure.id}: ${fault}`] : [];
 })"""
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
@@ -141,9 +141,9 @@ def visit(browser, address, width, scheme):
     -------
     dict
         Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
-        "figures" (those that do not fit), "stops" (formulas that a tab stops at) and "axe", to be empty; the longest lines of the
-        code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
-        layout shifts under "shift".
+        "figures" (those that do not fit), "stops" (formulas that a tab stops at) and "axe", to be
+        empty; the longest lines of the code that scrolls by itself under "code"; the addresses
+        under "requests"; the sum of the layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
