@@ -185,6 +185,20 @@ def test_panels_that_share_curves_have_one_strip_of_names(layout):
     assert not [text for ax in figure.axes for text in ax.texts if text.get_gid() == "name"]
 
 
+def test_two_curves_that_look_alike_keep_their_names_beside_them():
+    ax = plot_error(X, X, label="a bound", role="roundoff", xlabel="x")
+    plot_error(X, X**3, label="another bound", role="roundoff", ax=ax)
+    plot_error(X, 0 * X + 1, label="shifted", role="stable", ax=ax)
+    label_lines(ax)
+    figure = narrow(ax.figure)
+    (strip,) = figure.legends
+    assert [text.get_text() for text in strip.get_texts()] == ["shifted"]
+    inside = {text.get_text(): box for text, box in texts(figure) if text.get_gid() == "name"}
+    assert set(inside) == {"a bound", "another bound"}
+    place = figure.axes[0].bbox
+    assert all(place.x0 <= box.x0 and box.x1 <= place.x1 for box in inside.values())
+
+
 def test_panels_with_other_curves_have_strips_of_their_own_on_a_phone():
     figure = narrow(other_names())
     assert not figure.legends

@@ -8,6 +8,7 @@ import copy
 import hashlib
 import io
 import itertools
+import math
 import re
 import textwrap
 from xml.etree import ElementTree
@@ -117,10 +118,12 @@ def wide(figure):
     figure = _copy(figure)
     if _shared(figure, _names(figure)):
         _write_strips(figure)
+        _place_names(figure)
     _place_limits(figure)
     if any(_Obstacles(text).hits(_extent(text)) for text in _texts(figure, NAME)):
         _write_strips(figure)
         _place_limits(figure)
+        _place_names(figure)
     return figure
 
 
@@ -139,9 +142,13 @@ def narrow(figure):
             text.set_in_layout(ax.axison and text.get_gid() != LIMIT)
     _restack(figure)
     _write_strips(figure, crosses=True)
+    strips = [*figure.legends, *filter(None, [ax.get_legend() for ax in figure.axes])]
+    height = sum(strip.get_window_extent().height for strip in strips) / figure.dpi
+    figure.set_size_inches(NARROW, figure.get_size_inches()[1] + height)
     _wrap(figure)
     _thin_out(figure)
     _place_limits(figure)
+    _place_names(figure)
     return figure
 
 
@@ -178,19 +185,24 @@ def _shared(figure, names):
     """Whether panels share curves, so that one strip of names can serve all."""
     looks = {text.get_text(): [] for text, _ in names}
     for line in (line for ax in figure.axes for line in ax.lines if line.get_label() in looks):
-        look = (line.get_color(), str(line.get_linestyle()), line.get_marker())
-        looks[line.get_label()].append(look)
+        looks[line.get_label()].append(_look(line))
     once = all(len(set(found)) == 1 for found in looks.values())
     return once and any(len(found) > 1 for found in looks.values())
+
+
+def _look(line):
+    return line.get_color(), str(line.get_linestyle()), line.get_marker()
 
 
 def _write_strips(figure, crosses=False):
     """Write the names with pieces of their lines above the panels: in one strip if they share.
 
-    The name of the crosses, at the left of their row, can be one of them.
+    The name of the crosses, at the left of their row, can be one of them. Curves of one panel that
+    look alike, such as two bounds, keep their names beside them.
     """
     _lay_out(figure)
-    names = _names(figure)
+    looks = [(text.axes, _look(line)) for text, line in _names(figure)]
+    names = [n for n, look in zip(_names(figure), looks, strict=True) if looks.count(look) == 1]
     together = _shared(figure, names) or len({text.axes for text, _ in names}) < 2
     if crosses:
         sign = Line2D([], [], marker="x", linestyle="none", markersize=5, color="0.3")
@@ -229,17 +241,43 @@ def _write_strip(figure, place, entries):
         strip.remove()
 
 
-# The texts of limits.
+# The texts that stay in the axes.
 
 
 def _place_limits(figure):
     """Move the text of each limit to where it is free, in two lines if one has no place."""
     _lay_out(figure)
     for text in _texts(figure, LIMIT):
-        if _place_limit(text) and " " in text.get_text():
-            whole = text.get_text()
+        cost, whole = _place_limit(text), text.get_text()
+        if cost and " " in whole:
             text.set_text(textwrap.fill(whole, len(whole) * 2 // 3, break_long_words=False))
-            _place_limit(text)
+            if _place_limit(text) >= cost:
+                text.set_text(whole)
+                _place_limit(text)
+
+
+def _place_names(figure):
+    """Move the names that are in no strip to where they are free, above or below their curves."""
+    _lay_out(figure)
+    for text, line in _names(figure):
+        text.arrow_patch = None
+        points = line.get_xydata()[np.isfinite(line.get_xydata()).all(axis=1)][::-1]
+        points, obstacles = points[:: math.ceil(len(points) / 20)], _Obstacles(text)
+        sides = [((0, 4), "bottom"), ((0, -4), "top")]
+        costs = {}
+        for (x, y), (shift, va), ha in itertools.product(points, sides, ["right", "left"]):
+            costs[x, y, shift, va, ha] = _put_name(text, x, y, shift, va, ha, obstacles)
+            if not costs[x, y, shift, va, ha]:
+                break
+        _put_name(text, *min(costs, key=costs.get), obstacles)
+
+
+def _put_name(text, x, y, shift, va, ha, obstacles):
+    """Put the name of a curve beside one of its points, and return how much is in its way there."""
+    text.xy, text.xyann = (x, y), shift
+    text.set(va=va, ha=ha)
+    box, inside = _extent(text), text.axes.bbox
+    return obstacles.hits(box) + 3 * (box.x0 < inside.x0 or box.x1 > inside.x1)
 
 
 def _place_limit(text):
@@ -360,7 +398,7 @@ def _height(panels, rows, size):
     """Return the height of the narrow figure in inches."""
     if not panels[0].axison or panels[0].images:
         return size[1] if size[0] < 4.5 else max(NARROW * size[1] / size[0], 2.6)
-    return 2.9 if rows == 1 else 1.85 * rows + 0.5
+    return 2.6 if rows == 1 else 1.8 * rows + 0.3
 
 
 def _wrap(figure):
