@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import formulas
+import matplotlib
 from docutils import nodes
 from fontTools import subset
 from sphinx.util.images import get_image_size
@@ -32,6 +33,7 @@ TEXT = r"""(?:[^{}"]|"(?:[^"\\]|\\.)*")"""  # a string may hold a brace
 RULE = re.compile(rf"({TEXT}++)(\{{{TEXT}*+\}})")
 CLASS = re.compile(r"\.(-?[A-Za-z_][-\w]*)")
 FONT = re.compile(r"@font-face[^{]*\{[^}]*\}")
+LETTERS = re.compile(r"<text[^>]*>(.*?)</text>")  # in a figure
 CONTENT = re.compile(r"\"\\([0-9a-fA-F]+) ?\"|content:\s*\"([^\"\\])\"")
 
 
@@ -72,7 +74,9 @@ def write_two_files(app, exception):
     words = set(re.findall(r"[-\w]+", "\n".join(texts)))
     *theirs, own = read(static, STYLES)
     theirs = keep_used("\n".join([*theirs, formulas.style(app.config)]), words)
-    (static / "style.css").write_text(write_fonts(f"{theirs}\n{own}", static), "utf-8")
+    letters = set("".join(part for text in texts for part in LETTERS.findall(text)))
+    style = write_fonts(f"{theirs}\n{own}", static, letters)
+    (static / "style.css").write_text(style, "utf-8")
     for pattern in [*STYLES, *SCRIPTS, *REMOVED]:
         for path in static.rglob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -99,11 +103,15 @@ def keep_used(style, words):
     return RULE.sub(keep, style)
 
 
-def write_fonts(style, static):
-    """Write the fonts of a style sheet with the signs that it names; return the sheet for them."""
+def write_fonts(style, static, letters=frozenset()):
+    """Write the fonts of a style sheet with the signs that it names; return the sheet for them.
+
+    The font of the figures gets the letters that are in one.
+    """
     signs = {sign or chr(int(code, 16)) for code, sign in CONTENT.findall(style)}
     fonts = {path.stem: path for path in formulas.FONTS.glob("*.woff")}
     fonts |= {path.stem: path for path in static.glob("vendor/fontawesome/webfonts/*.woff2")}
+    fonts["DejaVuSans"] = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     (static / "fonts").mkdir(exist_ok=True)
 
     def write(face):
@@ -112,7 +120,8 @@ def write_fonts(style, static):
         icons = name.startswith("fa-")  # their signs are in Unicode's area for private use
         if not icons and len(re.findall(rf"{family}\b", style)) == 1:  # no rule asks for it
             return ""
-        write_font(fonts[name], {s for s in signs if (s >= "\ue000") == icons}, static / "fonts")
+        kept = {sign for sign in signs if (sign >= "\ue000") == icons}
+        write_font(fonts[name], letters if name == "DejaVuSans" else kept, static / "fonts")
         return re.sub(r"src:[^;}]*", f'src: url("fonts/{name}.woff2") format("woff2")', face[0])
 
     return FONT.sub(write, style)

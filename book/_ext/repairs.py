@@ -52,8 +52,6 @@ REPAIRS = [
     (r'<p class="(\w+ admonition-title)">(.*?)</p>', r'<span class="\1">\2</span>'),
     # No paragraph holds a list (the field lists of functions that return several things).
     (r'<p>(<ul class="simple">\s*(?:<li>.*?</li>\s*)*</ul>)\s*</p>', r"\1"),
-    # An image is in a box of its own, so that on a phone it can scroll and its caption stays.
-    (r"(<figure [^>]*>\s*)(<img [^>]*>)", r'\1<div class="figure-box">\2</div>'),
     # A sign after a formula stays in the line of the formula.
     (r'(<span class="math [^>]*>(?:(?!</span>).)*)</span>([,.;:?!)]+)', r"\1\2</span>"),
     # The logos of a menu are loaded when it is opened.

@@ -14,20 +14,18 @@
   });
 }
 
-/* What scrolls sideways takes the focus: the theme sees to code and tables, this script to figures.
-   It also gives each such box the role and the name that a screen reader announces. */
+/* What scrolls sideways takes the focus: the theme sees to that. This script gives each such box the
+   role and the name that a screen reader announces. */
 document.addEventListener("DOMContentLoaded", () => {
   const main = document.getElementById("main-content");
 
   function kind(box) {
-    if (box.tagName === "PRE") return "Listing";
-    return box.className === "figure-box" ? "Figure" : "Table";
+    return box.tagName === "PRE" ? "Listing" : "Table";
   }
 
   function announce() {
-    main.querySelectorAll(".figure-box, pre, div[tabindex]").forEach((box, i) => {
-      const figure = box.className === "figure-box";
-      const scrolls = figure ? box.scrollWidth > box.clientWidth : box.tabIndex === 0;
+    main.querySelectorAll("pre, div[tabindex]").forEach((box, i) => {
+      const scrolls = box.tabIndex === 0;
       if (scrolls === box.hasAttribute("aria-label")) return;
       if (scrolls) {
         box.setAttribute("role", "region");
@@ -36,7 +34,6 @@ document.addEventListener("DOMContentLoaded", () => {
         box.removeAttribute("role");
         box.removeAttribute("aria-label");
       }
-      if (figure) box.tabIndex = scrolls ? 0 : -1;
     });
   }
 

@@ -139,7 +139,8 @@ def _display(*values):
         if hasattr(value, "_repr_markdown_"):
             _outputs.append({"kind": "html", "html": as_html(value._repr_markdown_())})
         elif _is_figure(value):
-            _outputs.append({"kind": "figure", "svg": _svg(value)})
+            figures = importlib.import_module("stable_softmax.notebook.figures")
+            _outputs.append({"kind": "figure", "svg": figures.for_page(value, "run")})
         else:
             _outputs.append({"kind": "result", "text": _short(pretty(value))})
 
@@ -147,12 +148,6 @@ def _display(*values):
 def _is_figure(value):
     figure = sys.modules.get("matplotlib.figure")
     return figure is not None and isinstance(value, figure.Figure)
-
-
-def _svg(figure):
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None})
-    return file.getvalue()
 
 
 def _show_figures():

@@ -51,7 +51,7 @@ class Cell {
     this.printed = this.pre.textContent.replace(/\n+$/, "");
     this.bar = element.querySelector(".run-bar");
     this.runs = Boolean(this.bar?.querySelector("button"));
-    this.hasFigure = Boolean(element.querySelector("figure img, img"));
+    this.hasFigure = Boolean(element.querySelector(".figure-box, img"));
     this.isExercise = element.classList.contains("tag_exercise");
     if (!this.runs) return;
     this.status = make("span", { className: "run-status" });
@@ -179,15 +179,17 @@ class Cell {
   /* A figure takes the place of the one that the page has. Its caption and its description are true
      of the printed code, and are left out where the reader has changed it. */
   figure(svg) {
-    const address = URL.createObjectURL(new Blob([svg], { type: "image/svg+xml" }));
     const printed = this.text === this.printed && this.element.querySelector("figure");
-    const figure = printed ? printed.cloneNode(true) : make("figure", {}, make("img"));
+    const figure = printed ? printed.cloneNode(true) : make("figure", {}, make("div", { className: "figure-box" }));
+    const box = figure.querySelector(".figure-box");
+    box.innerHTML = svg;
     figure.removeAttribute("id");
-    figure.querySelectorAll("[id]").forEach((part) => part.removeAttribute("id"));
+    figure.querySelectorAll("[id]:not(svg *)").forEach((part) => part.removeAttribute("id"));
     figure.querySelectorAll(".headerlink").forEach((link) => link.remove());
-    const image = figure.querySelector("img");
-    image.src = address;
-    image.alt ||= "The figure that this cell has just drawn.";
+    if (!printed) {
+      box.setAttribute("role", "img");
+      box.setAttribute("aria-label", "The figure that this cell has just drawn.");
+    }
     return figure;
   }
 

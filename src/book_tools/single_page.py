@@ -122,7 +122,7 @@ def _fit_into_the_book(article, page, depth):
         tag.name, tag.attrs = "div", {}
     for tag in article.find_all(["h1", "h2", "h3", "h4", "h5"]):
         tag["aria-level"] = int(tag.name[1]) + depth
-    for tag in article.find_all(id=True):
+    for tag in article.select("[id]:not(svg *)"):  # a drawing has its own
         tag["id"] = f"{page}:{tag['id']}"
     for link in article.select(".indextable a[href^='#']"):  # an index consists of page numbers
         number = BeautifulSoup('<span data-page=""></span>', "html.parser").span

@@ -63,12 +63,6 @@ def test_the_scripts_of_the_search_are_on_its_page_only(tiny_page):
     assert repairs.repair(search) == search
 
 
-def test_an_image_has_a_box_beside_its_caption(tiny_page):
-    (figure,) = tiny_page.select("figure")
-    assert [tag.name for tag in figure.find_all(recursive=False)] == ["div", "figcaption"]
-    assert figure.select_one("div.figure-box > img")["alt"] == "A red square."
-
-
 def test_a_page_has_its_theme_and_its_place_in_the_sidebar_before_it_is_painted(tiny_page):
     assert tiny_page.html["data-theme"] == "light"  # and a script knows better
     assert "prefers-color-scheme" in tiny_page.head.select_one("script:not([src])").text

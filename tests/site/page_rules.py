@@ -55,8 +55,8 @@ def image_faults(page):
     Only in a link that has words of its own an image says nothing more: the logo beside the title.
     """
     faults = []
-    for image in page.find_all("img"):
-        alt = image.get("alt", "").strip()
+    for image in page.select("img, [role=img]"):
+        alt = image.get("alt" if image.name == "img" else "aria-label", "").strip()
         link = image.find_parent("a")
         beside_words = "alt" in image.attrs and link and link.get_text(strip=True)
         if FILE_NAME.search(alt) or not (alt or beside_words):
@@ -72,7 +72,7 @@ def figure_faults(page):
             faults.append(f"a figure without a name: {str(figure)[:200]}")
         if not (figure.figcaption and figure.figcaption.get_text(strip=True)):
             faults.append(f"a figure without a caption: {str(figure)[:200]}")
-    for image in page.select("article img"):
+    for image in page.select("article img, article [role=img]"):
         if not image.find_parent("figure"):
             faults.append(f"an image in no figure: {image}")
     return faults

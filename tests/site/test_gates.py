@@ -59,7 +59,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
     found = visit(browser, page.as_uri(), 390, "dark")
     assert found.pop("shift") == 0
     assert len(found.pop("requests")) == 2
-    assert found == {kind: [] for kind in found} and len(found) == 6
+    assert found == {kind: [] for kind in found} and len(found) == 7
 
 
 @pytest.mark.parametrize(
@@ -74,6 +74,11 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
         ("A rising curve.", "", "no alternative text"),
         ("A rising curve.", "_images/curve.svg", "no alternative text"),
         ("A rising curve.", "eaaa799edec81a926dfd20e12bf07ff8", "no alternative text"),
+        (
+            "<img ",
+            '<div class="figure-box" role="img"></div><img ',
+            "no alternative text: <div",
+        ),
         (' id="fig"', "", "a figure without a name"),
         ("It rises.", " ", "a figure without a caption"),
         ("figure", "div", "an image in no figure"),
@@ -129,6 +134,14 @@ def test_the_page_of_what_is_not_found_may_name_its_folder(folder):
         ("<p>", '<p><i class="fa-solid fa-lost"></i>', "blank", '<i class="fa-solid fa-lost">'),
         ("<p>", "<p><mjx-c class='mjx-c31'></mjx-c>", "blank", '<mjx-c class="mjx-c31">'),
         ("<style>", f"<style>{LOST_FONT}", "blank", "Lost"),
+        ("<img ", '<img style="width: 500px" ', "figures", "fig: wider than its column"),
+        ("<img ", '<img style="display: none" ', "figures", "fig: nothing is seen"),
+        (
+            "<img ",
+            '<div class="figure-box" style="overflow: auto"><p style="width: 9in"></p></div><img ',
+            "figures",
+            "fig: scrolls",
+        ),
         ("<p>", '<p><mjx-container tabindex="0">x = 1</mjx-container>', "stops", "x = 1"),
     ],
 )

@@ -74,6 +74,11 @@ def test_every_icon_and_every_letter_of_a_formula_is_seen(visits, page):
 
 
 @every_page
+def test_every_figure_fits_its_column_at_a_desk_and_on_a_phone(visits, page):
+    fail_with(visits[page], "figures")
+
+
+@every_page
 def test_no_formula_is_a_tab_stop(visits, page):
     fail_with(visits[page], "stops")
 

@@ -68,9 +68,9 @@ ENDED = re.compile(r"^(Done|Ended|Stopped|Python could|Cell)")
 STATUS_IS_THERE = """i => /^(Done|Ended|Stopped|Python could|Cell)/.test(
     document.querySelectorAll('.cell')[i].querySelector('.run-status')?.textContent)"""
 # What a result says: figures count as one word each; formulas are left out.
-SAID = """box => [...(box?.querySelectorAll('pre, th, td, img') ?? [])].filter(
+SAID = """box => [...(box?.querySelectorAll('pre, th, td, .figure-box') ?? [])].filter(
     part => !part.querySelector('.math')).map(
-    part => part.tagName === 'IMG' ? 'a figure'
+    part => part.className === 'figure-box' ? 'a figure'
         : (part.closest('.stderr') ? 'warning: ' : '') + part.textContent.trimEnd()).sort()"""
 PRINTED = f"""async () => {{
     const page = new DOMParser().parseFromString(
@@ -306,19 +306,20 @@ def test_an_error_is_told_by_its_line_and_the_page_goes_on(page):
 def test_a_cell_may_draw_what_it_did_not_draw_before(page):
     page.write(FIRST, "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
     assert page.run(FIRST).startswith("Done")
-    image = page.cells.nth(FIRST).locator(".run-output img")
-    assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 100
-    assert image.get_attribute("alt")
+    image = page.cells.nth(FIRST).get_by_role("img")
+    assert image.locator("svg.wide").bounding_box()["width"] > 100
+    assert not image.locator("svg.narrow").is_visible()
+    assert image.get_attribute("aria-label")
 
 
 def test_a_figure_that_a_reader_has_changed_has_no_caption_that_was_true_before(page):
-    i = page.indices(":has(figure img)")[0]
+    i = page.indices(":has(figure svg)")[0]
     page.run(i)
     assert page.cells.nth(i).locator(".run-output figcaption").count() == 1
     box = page.cells.nth(i).get_by_role("textbox")
     box.fill(box.input_value() + "\n# changed")
     page.run(i)
-    assert page.cells.nth(i).locator(".run-output figure img").count() == 1
+    assert page.cells.nth(i).locator(".run-output .figure-box").count() == 1
     assert page.cells.nth(i).locator(".run-output figcaption").count() == 0
 
 
@@ -408,7 +409,7 @@ def test_axe_finds_nothing_while_cells_are_edited_and_have_run(browser, server, 
     page.press(FIRST + 1, "Stop")
     exercise = page.indices(".tag_exercise")[0]
     page.run(exercise)
-    figure = page.indices(":has(figure img)")[0]
+    figure = page.indices(":has(figure svg)")[0]
     page.run(figure)
     assert run_axe(page.page) == []
     page.close()

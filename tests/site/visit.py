@@ -42,6 +42,18 @@ CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter
     box => box.scrollWidth > box.clientWidth).map(
     box => box.innerText.split('\\n').reduce((a, b) => a.length > b.length ? a : b))
 """
+# A figure fits its column: it is no wider, nothing scrolls, and one of its drawings is seen.
+FIGURES_STICK_OUT = """() => [...document.querySelectorAll('figure')].flatMap(figure => {
+    const column = figure.parentElement.getBoundingClientRect();
+    const drawings = [...figure.querySelectorAll('.figure-box svg, img')];
+    const boxes = drawings.map(drawing => drawing.getBoundingClientRect()).filter(box => box.width);
+    const seen = boxes.length || !drawings.length || figure.closest('details:not([open])');
+    const wide = boxes.some(box => box.left < column.left - 1 || box.right > column.right + 1);
+    const scrolls = [...figure.querySelectorAll('.figure-box')].some(
+        box => box.scrollWidth > box.clientWidth);
+    const fault = !seen ? 'nothing is seen' : wide ? 'wider than its column' : scrolls && 'scrolls';
+    return fault ? [`${figure.id}: ${fault}`] : [];
+})"""
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
 # An icon, or a letter of a formula, that the style sheet or its font has lost.
@@ -129,9 +141,9 @@ def visit(browser, address, width, scheme):
     -------
     dict
         Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
-        "stops" (formulas that a tab stops at) and "axe", to be empty; the longest lines of the
-        code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
-        layout shifts under "shift".
+        "figures" (those that do not fit), "stops" (formulas that a tab stops at) and "axe", to be
+        empty; the longest lines of the code that scrolls by itself under "code"; the addresses
+        under "requests"; the sum of the layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -145,6 +157,7 @@ def visit(browser, address, width, scheme):
         found["axe"] += run_axe(page)
     found["code"] = page.evaluate(CODE_SCROLLS)
     found["blank"] = page.evaluate(BLANK)
+    found["figures"] = page.evaluate(FIGURES_STICK_OUT)
     found["stops"] = page.evaluate(TAB_STOPS)
     page.context.close()
     return found

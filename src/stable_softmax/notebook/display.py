@@ -128,9 +128,16 @@ def use_book_style():
     with as_file(files(__package__) / "book.mplstyle") as style:
         _pyplot().style.use(style)
     if get_ipython() is not None:
-        # No date, and the whole figure as drawn: the same cell gives the same bytes.
-        set_matplotlib_formats("svg", metadata={"Date": None}, bbox_inches=None)
+        set_matplotlib_formats("svg")
+        formatters = get_ipython().display_formatter.formatters
+        formatters["image/svg+xml"].for_type(_pyplot().Figure, _save)
         warnings.formatwarning = _one_line
+
+
+def _save(figure):
+    from .figures import save
+
+    return save(figure)
 
 
 def _one_line(message, category, filename, lineno, line=None):
@@ -300,7 +307,14 @@ def _draw(ax, x, y, label, role, line, noise=False):
         )
         if row == 0:
             ax.text(
-                -0.01, height, "inf or nan", transform=ax.transAxes, ha="right", va="center", size=9
+                -0.01,
+                height,
+                "inf or nan",
+                transform=ax.transAxes,
+                ha="right",
+                va="center",
+                size=9,
+                gid="crosses",
             )
 
 
@@ -328,6 +342,7 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
     draw = _chosen({"x": ax.axvline, "y": ax.axhline}, axis, "axis")
     draw(one_number(value, "value"), **ROLE["roundoff"])
     look = {"textcoords": "offset points", "size": 9, "color": "0.3", "annotation_clip": False}
+    look["gid"] = "limit"  # figures.py finds it by this name
     if axis == "x":
         look |= {"xycoords": ax.get_xaxis_transform(), "rotation": 90, "va": "top"}
         look |= {"ha": "left", "xytext": (2, 0)} if beyond else {"ha": "right", "xytext": (-2, 0)}
@@ -352,7 +367,8 @@ def label_lines(ax):
         if curve.get_label().startswith("_") or not seen.size:
             continue
         end = seen[np.argmax(x[seen])]
-        ends.append((curve, (x[end], y[end]), points * ax.transData.transform((x[end], y[end]))))
+        place = points * ax.transData.transform((x[end], y[end]))
+        ends.append((curve, (x[end], y[end]), place))
     ends.sort(key=lambda item: item[2][1])
     wanted = np.array([place for *_, place in ends]).reshape(-1, 2)
     heights, gap = wanted[:, 1].copy(), 13
@@ -364,16 +380,19 @@ def label_lines(ax):
     for (curve, end, place), height in zip(ends, heights, strict=True):
         dark = tuple(0.7 * part for part in to_rgb(curve.get_color()))
         moved = abs(height - place[1]) > 4
+        beside = points * ax.bbox.x1 - place[0]  # a line across the axes ends at their edge
+        away = 7 + (beside if 0 < beside < 20 else 0)
         lead = {"arrowstyle": "-", "color": dark, "linewidth": 0.7, "relpos": (0, 0.5)}
         ax.annotate(
             curve.get_label(),
             end,
-            xytext=(16 if moved else 7, height - place[1]),
+            xytext=(away + 9 if moved else away, height - place[1]),
             textcoords="offset points",
             va="center",
             color=dark,
             size=9.5,
             annotation_clip=False,
+            gid="name",
             arrowprops=lead | {"shrinkA": 0, "shrinkB": 0} if moved else None,
         )
 
