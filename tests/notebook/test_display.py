@@ -298,6 +298,13 @@ def test_a_column_with_an_exponent_or_many_decimals_gets_no_spaces(x):
     assert "sp;" not in show_table(["x"], [[value] for value in x], digits=9).data
 
 
+def test_a_label_that_repeats_the_one_above_is_left_out_and_a_number_is_not():
+    table = show_table(["loss", "gap"], [["a", 1], ["a", 1], ["b", 2], ["a", 2]]).data
+    assert table.splitlines()[2:] == ["| a | 1 |", "|  | 1 |", "| b | 2 |", "| a | 2 |"]
+    table = show_table(["gap", "loss"], [[1, "a"], [1, "b"]]).data
+    assert table.splitlines()[2:] == ["| 1 | a |", "| 1 | b |"]
+
+
 def test_a_row_of_the_wrong_length_is_refused():
     with pytest.raises(ValueError, match="must have 2 cells"):
         show_table(["a", "b"], [[1]])

@@ -324,8 +324,9 @@ def show_table(headers, rows, *, digits=3):
     Numbers, also those given as text, have a true minus, and a zero has no sign. A column of them
     is aligned at the right or, if none has an exponent, at the decimal point. Arrays and tuples
     are code: a reader can copy them. None, for what does not exist, becomes a dash; what is
-    neither number, text, tuple nor array becomes its text. ValueError: if a row has more or fewer
-    cells than there are headers, or `digits` is not positive.
+    neither number, text, tuple nor array becomes its text. A label in the first column that
+    repeats the one above it is left out. ValueError: if a row has more or fewer cells than there
+    are headers, or `digits` is not positive.
     """
     headers, rows, digits = list(headers), [list(row) for row in rows], count(digits, "digits")
     if any(len(row) != len(headers) for row in rows):
@@ -333,6 +334,9 @@ def show_table(headers, rows, *, digits=3):
     columns = [[_cell(row[i], digits) for row in rows] for i in range(len(headers))]
     right = [all(map(_NUMBER.fullmatch, column)) for column in columns]
     columns = [_padded(c) if is_right else c for c, is_right in zip(columns, right, strict=True)]
+    if columns and not right[0]:
+        above = [None, *columns[0]]
+        columns[0] = ["" if a == b else b for a, b in zip(above, columns[0], strict=False)]
     marks = ["---:" if is_right else ":---" for is_right in right]
     lines = [[_true_minus(str(head)) for head in headers], marks, *zip(*columns, strict=True)]
     return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
