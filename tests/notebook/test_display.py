@@ -267,6 +267,17 @@ def test_arrays_tuples_and_answers_are_not_aligned_as_numbers_are():
     ]
 
 
+def test_an_array_in_a_text_is_code_and_a_link_is_none():
+    texts = ["[0, -inf], label 1", "[]", "[softmax](softmax.md)", "`[1]`", "-0.5 of [1e-07, nan]"]
+    assert columns(show_table(["x"], [[text] for text in texts]))[0][2:] == [
+        "`[0, -inf]`, label 1",
+        "`[]`",
+        "[softmax](softmax.md)",
+        "`[1]`",
+        "-0.5 of `[1e-07, nan]`",
+    ]
+
+
 def test_numbers_have_a_true_minus_and_code_has_the_sign_that_runs():
     rows = [[-1.5, "-1e-09", "-0.5%", np.array([-1.0]), "x-ray"]]
     cells = [cell for *_, cell in columns(show_table("abcde", rows))]

@@ -323,10 +323,10 @@ def show_table(headers, rows, *, digits=3):
 
     Numbers, also those given as text, have a true minus, and a zero has no sign. A column of them
     is aligned at the right or, if none has an exponent, at the decimal point. Arrays and tuples
-    are code: a reader can copy them. None, for what does not exist, becomes a dash; what is
-    neither number, text, tuple nor array becomes its text. A label in the first column that
-    repeats the one above it is left out. ValueError: if a row has more or fewer cells than there
-    are headers, or `digits` is not positive.
+    are code, also within a text: a reader can copy them. None, for what does not exist, becomes a
+    dash; what is neither number, text, tuple nor array becomes its text. A label in the first
+    column that repeats the one above it is left out. ValueError: if a row has more or fewer cells
+    than there are headers, or `digits` is not positive.
     """
     headers, rows, digits = list(headers), [list(row) for row in rows], count(digits, "digits")
     if any(len(row) != len(headers) for row in rows):
@@ -345,8 +345,8 @@ def show_table(headers, rows, *, digits=3):
 def show_progress(items, label):
     """Yield items under a progress bar.
 
-    The bar is live in a notebook. It shows no times, so a built page, which keeps its last state
-    only, is the same after every build. Without tqdm there is no bar.
+    The bar is live in a notebook. A page would keep its last state only, which says nothing, so
+    the cell has the tag ``remove-output``. Without tqdm there is no bar.
 
     Parameters
     ----------
@@ -365,6 +365,7 @@ def show_progress(items, label):
 
 _NUMBER = re.compile(r"[+−]?([\d,]+(\.\d+)?(e[+−]?\d+)?%?|inf)|nan|\N{EN DASH}|")
 _PLAIN = re.compile(r"−?[\d,]+(\.\d+)?")
+_ARRAY = re.compile(r"(?<!`)\[[-\w., +]*\](?![`(])")  # no link, and no code already
 _MOST_DECIMALS = 6
 
 
@@ -372,7 +373,7 @@ def _cell(value, digits):
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, str):
-        return _true_minus(value)
+        return _true_minus(_ARRAY.sub(r"`\g<0>`", value))
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
     if isinstance(value, tuple) or np.ndim(value):
