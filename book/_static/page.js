@@ -79,5 +79,6 @@ document.addEventListener("DOMContentLoaded", () => {
   new MutationObserver(stack).observe(main, { subtree: true, childList: true });
   addEventListener("resize", stack);
   addEventListener("load", stack);
+  addEventListener("toggle", stack, true); // what was folded had no width
   stack();
 });

@@ -21,6 +21,8 @@ GOOD = """<!DOCTYPE html>
 ROOT = "https://example.org/book/"
 MORE = "<details><summary>More</summary>"
 LOST_FONT = "@font-face { font-family: Lost; src: url(curve.svg) } main { font-family: Lost }"
+TABLE = """<div class="bd-article"><div class="pst-scrollable-table-container" tabindex="0"
+ style="overflow: auto"><table><tr><th>"""
 LIGHT = "@media (prefers-color-scheme: light)"
 
 
@@ -59,7 +61,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
     found = visit(browser, page.as_uri(), 390, "dark")
     assert found.pop("shift") == 0
     assert len(found.pop("requests")) == 2
-    assert found == {kind: [] for kind in found} and len(found) == 6
+    assert found == {kind: [] for kind in found} and len(found) == 7
 
 
 @pytest.mark.parametrize(
@@ -123,8 +125,21 @@ def test_the_page_of_what_is_not_found_may_name_its_folder(folder):
         (
             "<p>",
             f'<div class="bd-article"><pre style="overflow: auto">{"x" * 99}</pre></div><p>',
-            "code",
-            "xxx",
+            "inside",
+            "pre: xxx",
+        ),
+        ("<p>", f"{TABLE}{'x' * 99}</th></tr></table></div></div><p>", "inside", "table: xxx"),
+        (
+            "<p>",
+            f'<div class="bd-article"><p class="math" style="overflow: auto">{"x" * 99}</div><p>',
+            "inside",
+            "math: xxx",
+        ),
+        (
+            "<p>",
+            f"{TABLE.replace('pst', 'stacked pst')}x</th></tr></table></div></div><p>",
+            "stacked",
+            "x",
         ),
         ("<p>", '<p><i class="fa-solid fa-lost"></i>', "blank", '<i class="fa-solid fa-lost">'),
         ("<p>", "<p><mjx-c class='mjx-c31'></mjx-c>", "blank", '<mjx-c class="mjx-c31">'),

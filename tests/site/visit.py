@@ -38,10 +38,19 @@ STICKS_OUT = """() => {
     return [`${scrollWidth} px wide; too far to the right: ` + wide.slice(0, 5).map(
         element => element.cloneNode().outerHTML.slice(0, 120)).join(' ')];
 }"""
-CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter(
-    box => box.scrollWidth > box.clientWidth).map(
-    box => box.innerText.split('\\n').reduce((a, b) => a.length > b.length ? a : b))
-"""
+# Each with its kind first: pre, table, or math.
+SCROLLS_ITSELF = """() => {
+    const kinds = ['pre', '.pst-scrollable-table-container', '.math'];
+    const boxes = kinds.flatMap(kind => [...document.querySelectorAll(`.bd-article ${kind}`)]);
+    return boxes.filter(box => box.clientWidth && box.scrollWidth > box.clientWidth).map(box => {
+        const lines = (box.querySelector('tr') ?? box).innerText.split('\\n');
+        const longest = lines.reduce((a, b) => a.length > b.length ? a : b);
+        const kind = kinds.find(kind => box.matches(kind)).replace(/.*table.*/, 'table');
+        return `${kind.replace('.', '')}: ${kind === 'table' ? lines.join(' ') : longest}`;
+    });
+}"""
+STACKED = """() => [...document.querySelectorAll('.stacked, .one-by-one')].map(
+    box => box.querySelector('tr').innerText)"""
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
 # An icon, or a letter of a formula, that the style sheet or its font has lost.
@@ -129,9 +138,10 @@ def visit(browser, address, width, scheme):
     -------
     dict
         Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
-        "stops" (formulas that a tab stops at) and "axe", to be empty; the longest lines of the
-        code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
-        layout shifts under "shift".
+        "stops" (formulas that a tab stops at) and "axe", to be empty; what scrolls by itself under
+        "inside", with its kind and its longest line; the heads of tables that do not fit as they
+        are under "stacked"; the addresses under "requests"; the sum of the layout shifts under
+        "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -143,7 +153,8 @@ def visit(browser, address, width, scheme):
     if page.evaluate(OPEN_ALL):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
-    found["code"] = page.evaluate(CODE_SCROLLS)
+    found["inside"] = page.evaluate(SCROLLS_ITSELF)
+    found["stacked"] = page.evaluate(STACKED)
     found["blank"] = page.evaluate(BLANK)
     found["stops"] = page.evaluate(TAB_STOPS)
     page.context.close()
