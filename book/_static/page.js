@@ -58,6 +58,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const row of table.tBodies[0].rows)
       [...row.cells].forEach((cell, i) => { cell.dataset.head = heads[i]; });
     table.style.setProperty("--columns", heads.length - 1);
+    table.style.setProperty("--more", heads.length - 2);
   }
 
   function stack() {

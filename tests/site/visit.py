@@ -38,16 +38,18 @@ STICKS_OUT = """() => {
     return [`${scrollWidth} px wide; too far to the right: ` + wide.slice(0, 5).map(
         element => element.cloneNode().outerHTML.slice(0, 120)).join(' ')];
 }"""
-# Each with its kind first: pre, table, or math.
+# Each with its kind first: pre, table, or math. A formula may hang over its box by a pixel.
 SCROLLS_ITSELF = """() => {
-    const kinds = ['pre', '.pst-scrollable-table-container', '.math'];
-    const boxes = kinds.flatMap(kind => [...document.querySelectorAll(`.bd-article ${kind}`)]);
-    return boxes.filter(box => box.clientWidth && box.scrollWidth > box.clientWidth).map(box => {
-        const lines = (box.querySelector('tr') ?? box).innerText.split('\\n');
-        const longest = lines.reduce((a, b) => a.length > b.length ? a : b);
-        const kind = kinds.find(kind => box.matches(kind)).replace(/.*table.*/, 'table');
-        return `${kind.replace('.', '')}: ${kind === 'table' ? lines.join(' ') : longest}`;
-    });
+    const kinds = {'pre': 0, '.pst-scrollable-table-container': 0, '.math': 1};
+    return Object.entries(kinds).flatMap(([kind, more]) =>
+        [...document.querySelectorAll(`.bd-article ${kind}`)].filter(
+            box => box.clientWidth && box.scrollWidth > box.clientWidth + more
+        ).map(box => {
+            const text = (box.querySelector('tr') ?? box).textContent.trim();
+            const longest = text.split('\\n').reduce((a, b) => a.length > b.length ? a : b);
+            return kind === 'pre' ? `pre: ${longest}`
+                : `${more ? 'math' : 'table'}: ${text.replace(/\\s+/g, ' ')}`;
+        }));
 }"""
 STACKED = """() => [...document.querySelectorAll('.stacked, .one-by-one')].map(
     box => box.querySelector('tr').innerText)"""
