@@ -77,7 +77,9 @@ document.addEventListener("DOMContentLoaded", () => {
     }
   }
 
-  new MutationObserver(stack).observe(main, { subtree: true, childList: true });
+  const hasTable = ({ addedNodes }) => [...addedNodes].some((node) => node.querySelector?.("table"));
+  const seeChanges = (changes) => changes.some(hasTable) && stack();
+  new MutationObserver(seeChanges).observe(main, { subtree: true, childList: true });
   addEventListener("resize", stack);
   addEventListener("load", stack);
   addEventListener("toggle", stack, true); // what was folded had no width

@@ -84,7 +84,7 @@ def beside(table, here=None, path=MEASURED):
 
 def _by_place(table, here, path):
     recorded, reader = record(), measured(path)
-    tables = {"H100, recorded": recorded["tables"][table]}
+    tables = {"H100": recorded["tables"][table]}
     if reader is not None and table in reader["tables"]:
         tables[f"yours: {reader['machine']['card']}"] = reader["tables"][table]
     if here is not None:
