@@ -287,6 +287,14 @@ def test_no_outputs_no_raw_html_and_portable_markup(page):
     assert not re.search(r"^</?(div|span|img|p|br|table)\b", text, flags=re.M), "no raw HTML"
 
 
+@every(PAGES)
+def test_no_page_shows_the_progress_bar_of_a_run_that_is_over(page):
+    for cell in cells(page):
+        if re.search(r"\bshow_progress\b(?!,$)", cell.source, flags=re.M):
+            shown = "import" in cell.source or "remove-output" in cell.metadata.get("tags", [])
+            assert shown, f"tag it remove-output:\n{cell.source}"
+
+
 @every(CHAPTERS)
 def test_exercises_and_solutions_belong_together(page):
     exercises = labels(page, EXERCISE)

@@ -57,7 +57,7 @@ REPAIRS = [
     # The logos of a menu are loaded when it is opened.
     (r'<img (alt="\w+ logo")', r'<img loading="lazy" \1'),
     # A header that says nothing is none.
-    (r'<th class="head[^"]*"><p></p></th>', "<td></td>"),
+    (r'<th class="(?:head|stub)[^"]*"><p></p></th>', "<td></td>"),
 ]  # fmt: skip
 REPAIRS = [(re.compile(pattern, re.DOTALL), new) for pattern, new in REPAIRS]
 

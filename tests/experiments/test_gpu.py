@@ -71,8 +71,8 @@ def test_the_numbers_of_the_record_fit_together():
 
 def test_without_measurements_of_the_reader_only_the_record_is_shown():
     header, rows = beside("sure")
-    assert header == ["", "measured on", "loss 0 from gap"]
-    assert rows == [[f, "H100, recorded", gap] for f, gap in zip(*_sure(), strict=True)]
+    assert header == ["H100", "loss 0 from gap"]
+    assert rows == [[f, gap] for f, gap in zip(*_sure(), strict=True)]
     assert measured() is None
 
 
@@ -81,16 +81,21 @@ def _sure():
     return list(table), [row["loss 0 from gap"] for row in table.values()]
 
 
-def test_the_numbers_of_the_reader_and_of_the_cpu_are_shown_below_the_recorded_ones(tmp_path):
+def test_the_numbers_of_the_reader_and_of_the_cpu_are_shown_beside_the_recorded_ones(tmp_path):
     written(tmp_path / "book" / gpu.MEASURED, {"sure": {"fp16": {"loss 0 from gap": 16.75}}})
     here = {"fp16": {"loss 0 from gap": 7.75}, "int8": {"loss 0 from gap": 1.0}}
-    _, rows = beside("sure", here)
-    assert [row for row in rows if row[0] == "fp16"] == [
-        ["fp16", "H100, recorded", 16.75],
-        ["fp16", "yours: another card", 16.75],
-        ["fp16", "this CPU", 7.75],
-    ]
-    assert len(rows) == 6, "a row that the record lacks is left out"
+    header, rows = beside("sure", here)
+    assert header == ["loss 0 from gap", "H100", "yours: another card", "this CPU"]
+    assert ["fp16", 16.75, 16.75, 7.75] in rows and ["fp64", 36.75, None, None] in rows
+    assert len(rows) == 4, "a row that the record lacks is left out"
+
+
+def test_of_several_numbers_those_of_the_cpu_are_shown_below_the_recorded_ones():
+    here = {"65,519 in fp16": {"loss": 0.5, "gradient x N": -0.25}}
+    header, rows = beside("samples", here)
+    assert header == ["", "measured on", "loss", "gradient x N"]
+    assert rows[1] == ["65,519 in fp16", "this CPU", 0.5, -0.25]
+    assert rows[0][:2] == ["65,519 in fp16", "H100"] and len(rows) == 6
 
 
 def test_what_was_written_in_the_folder_above_is_found_and_its_holes_are_shown(tmp_path):
@@ -99,20 +104,22 @@ def test_what_was_written_in_the_folder_above_is_found_and_its_holes_are_shown(t
     _, rows = beside("exp")
     yours = [row for row in rows if row[1].startswith("yours")]
     assert yours == [["tl.exp", "yours: another card", None, 88.0]], "a row of holes is left out"
-    assert not any(place.startswith("yours") for _, place, *_ in beside("sure")[1])
+    assert beside("sure")[0][0] == "H100"
     with pytest.raises(KeyError, match="speeds"):
         beside("speeds")
 
 
 def test_ratios_are_taken_place_by_place_and_keep_the_holes(tmp_path):
     limit, other = "torch.exp, one read and one write", "F.softmax"
+    times = recorded()["tables"]["speed"]
+    expected = [times[other][n] / times[limit][n] for n in times[other]]
+    header, rows = ratios("speed", of=limit)
+    assert header == ["H100", *times[other]] and [other, *expected] in rows
     yours = {limit: {"n = 10": 2.0, "n = 1,000": 4.0}, other: {"n = 10": 3.0, "n = 1,000": None}}
     written(tmp_path / gpu.MEASURED, {"speed": yours})
     _, rows = ratios("speed", of=limit)
     assert [other, "yours: another card", 1.5, None, None, None] in rows
-    times = recorded()["tables"]["speed"]
-    expected = [times[other][n] / times[limit][n] for n in times[other]]
-    assert [other, "H100, recorded", *expected] in rows
+    assert [other, "H100", *expected] in rows
     assert limit not in {row for row, *_ in rows}
     with pytest.raises(KeyError, match="a row"):
         ratios("speed", of="a row")
@@ -144,7 +151,7 @@ def test_the_program_writes_what_the_chapter_shows_with_a_cpu_as_a_stand_in(
     monkeypatch.setattr(gpu_measures, "TABLES", {"sure": gpu_measures.sure})
     assert main([]) == 0
     assert "1 of 1: sure measured" in capsys.readouterr().out
-    assert ["fp16", "yours: this CPU", 7.75] in beside("sure")[1]
+    assert ["fp16", 16.75, 7.75] in beside("sure")[1]
     result = measured()
     assert result["failed"] == {} and result["machine"] == describe("cpu")
     assert main([str(tmp_path / "other.json")]) == 0

@@ -64,6 +64,7 @@ Do it again.
 |  | value |
 |:---|---:|
 | first | 1 |
+|  | 2 |
 
 ```{code-cell} ipython3
 :tags: [hide-input]

@@ -334,22 +334,86 @@ def test_what_does_not_exist_is_a_dash_in_a_column_of_numbers():
     assert table.splitlines()[1:] == ["| ---: |", "| 1 |", "| \N{EN DASH} |"]
 
 
+def columns(table):
+    """Return the columns of a table in Markdown: head, mark, cells."""
+    rows = [line.strip("| ").split(" | ") for line in table.data.splitlines()]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
 def test_a_table_rounds_numbers_and_shows_special_values():
     rows = [
         ["a", 1.23456, 12345, INF],
         ["b", np.float32(2e-9), np.int64(7), NAN],
-        ["c", ml_dtypes.bfloat16(0.5), (2, 3), np.array([1.0, -INF])],
-        ["d", np.array(2.5), True, np.bool_(False)],
+        ["c", ml_dtypes.bfloat16(0.5), 2, -INF],
+        ["d", np.array(2.5), -3, 2.0],
     ]
     assert show_table(["name", "x", "n", "y"], rows).data.splitlines() == [
         "| name | x | n | y |",
         "| :--- | ---: | ---: | ---: |",
         "| a | 1.23 | 12345 | inf |",
-        "| b | 2e-09 | 7 | nan |",
-        "| c | 0.5 | (2, 3) | [1, -inf] |",
-        "| d | 2.5 | yes | no |",
+        "| b | 2e−09 | 7 | nan |",
+        "| c | 0.5 | 2 | −inf |",
+        "| d | 2.5 | −3 | 2 |",
     ]
     assert "| 1.2346 |" in show_table(["x"], [[1.23456]], digits=5).data
+
+
+def test_arrays_tuples_and_answers_are_not_aligned_as_numbers_are():
+    rows = [[np.array([1.0, -INF]), (2, 3), True], [np.array([True, False]), (), np.bool_(False)]]
+    assert columns(show_table(["array", "tuple", "answer"], rows)) == [
+        ["array", ":---", "`[1, -inf]`", "`[True, False]`"],
+        ["tuple", ":---", "`(2, 3)`", "`()`"],
+        ["answer", ":---", "yes", "no"],
+    ]
+
+
+def test_an_array_in_a_text_is_code_and_a_link_is_none():
+    texts = ["[0, -inf], label 1", "[]", "[softmax](softmax.md)", "`[1]`", "-0.5 of [1e-07, nan]"]
+    assert columns(show_table(["x"], [[text] for text in texts]))[0][2:] == [
+        "`[0, -inf]`, label 1",
+        "`[]`",
+        "[softmax](softmax.md)",
+        "`[1]`",
+        "-0.5 of `[1e-07, nan]`",
+    ]
+
+
+def test_numbers_have_a_true_minus_and_code_has_the_sign_that_runs():
+    rows = [[-1.5, "-1e-09", "-0.5%", np.array([-1.0]), "x-ray"]]
+    cells = [cell for *_, cell in columns(show_table("abcde", rows))]
+    assert cells == ["−1.5", "−1e−09", "−0.5%", "`[-1]`", "x-ray"]
+    assert columns(show_table(["-1e9", "a-b"], [])) == [["−1e9", "---:"], ["a-b", "---:"]]
+
+
+def test_numbers_given_as_text_are_aligned_as_numbers():
+    marks = [mark for _, mark, *_ in columns(show_table("abc", [["-1.0", "30%", "1 of 2"]]))]
+    assert marks == ["---:", "---:", ":---"]
+
+
+def test_a_zero_has_no_sign():
+    assert columns(show_table("ab", [[-0.0, np.array([-0.0])]])) == [
+        ["a", "---:", "0"],
+        ["b", ":---", "`[0]`"],
+    ]
+
+
+def test_decimal_points_are_below_each_other():
+    x = [0.52, -0.826, 2.0, NAN]
+    assert columns(show_table(["x"], [[value] for value in x])) == [
+        ["x", "---:", "0.52&numsp;", "−0.826", "2&puncsp;&numsp;&numsp;&numsp;", "nan"]
+    ]
+
+
+@pytest.mark.parametrize("x", [[0.5, 1e-9], [1e-6, 10.25], [1, 2], [1234.5678901]])
+def test_a_column_with_an_exponent_or_many_decimals_gets_no_spaces(x):
+    assert "sp;" not in show_table(["x"], [[value] for value in x], digits=9).data
+
+
+def test_a_label_that_repeats_the_one_above_is_left_out_and_a_number_is_not():
+    table = show_table(["loss", "gap"], [["a", 1], ["a", 1], ["b", 2], ["a", 2]]).data
+    assert table.splitlines()[2:] == ["| a | 1 |", "|  | 1 |", "| b | 2 |", "| a | 2 |"]
+    table = show_table(["gap", "loss"], [[1, "a"], [1, "b"]]).data
+    assert table.splitlines()[2:] == ["| 1 | a |", "| 1 | b |"]
 
 
 def test_a_row_of_the_wrong_length_is_refused():

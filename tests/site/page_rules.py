@@ -78,6 +78,32 @@ def figure_faults(page):
     return faults
 
 
+def table_faults(page):
+    """Return numbers with a hyphen, powers as code, and tables and columns that say nothing."""
+    faults = []
+    for table in page.select("article table"):
+        rows = [row.find_all(["td", "th"]) for row in table.select("tbody tr")]
+        texts = [[cell.get_text().strip() for cell in row] for row in rows]
+        for cell, text in zip(itertools.chain(*rows), itertools.chain(*texts), strict=True):
+            if cell.find(["code", "mjx-container"]):
+                continue
+            if re.match(r"-(\d|inf)", text):
+                faults.append(f"a hyphen for a minus: {text}")
+            if re.search(r"\d\^\d", text):
+                faults.append(f"a power that is not set: {text}")
+        dashes = [[text == "\N{EN DASH}" for text in row] for row in texts]
+        if any(all(column) for column in zip(*dashes, strict=True)):
+            faults.append(f"a column of dashes: {texts}")
+        elif sum(map(sum, dashes)) > sum(map(len, dashes)) / 3:
+            faults.append(f"a table of dashes: {texts}")
+    return faults
+
+
+def progress_faults(page):
+    """Return the progress bars of runs that are over."""
+    return [f"a progress bar: {bar}" for bar in page.find_all(string=re.compile("█"))]
+
+
 def host_faults(page):
     """Return what a page would load from another host, by itself or at a click."""
     faults = []

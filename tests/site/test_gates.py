@@ -21,6 +21,8 @@ GOOD = """<!DOCTYPE html>
 ROOT = "https://example.org/book/"
 MORE = "<details><summary>More</summary>"
 LOST_FONT = "@font-face { font-family: Lost; src: url(curve.svg) } main { font-family: Lost }"
+TABLE = """<div class="bd-article"><div class="pst-scrollable-table-container" tabindex="0"
+ style="overflow: auto"><table><tr><th>"""
 LIGHT = "@media (prefers-color-scheme: light)"
 
 
@@ -34,6 +36,16 @@ def folder(tmp_path):
     return tmp_path
 
 
+def rows_of(*cells):
+    """Return a table of one row."""
+    cells = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f"<table><tbody><tr>{cells}</tr></tbody></table>"
+
+
+DASH = "\N{EN DASH}"
+DASHES = (rows_of(DASH, "a") + rows_of("a", DASH)).replace("</tbody></table><table><tbody>", "")
+
+
 def faults_of(html, folder):
     """Return what all the rules together find in the HTML of a page."""
     page = BeautifulSoup(html, "html.parser")
@@ -41,6 +53,8 @@ def faults_of(html, folder):
         *page_rules.head_faults(page),
         *page_rules.image_faults(page),
         *page_rules.figure_faults(page),
+        *page_rules.table_faults(page),
+        *page_rules.progress_faults(page),
         *page_rules.host_faults(page),
         *page_rules.link_faults(page, "page.html", folder, ROOT),
     ]
@@ -82,6 +96,11 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
         (' id="fig"', "", "a figure without a name"),
         ("It rises.", " ", "a figure without a caption"),
         ("figure", "div", "an image in no figure"),
+        ("<p>", f"{rows_of('-0.5')}<p>", "a hyphen for a minus: -0.5"),
+        ("<p>", f"{rows_of('2^24')}<p>", "a power that is not set: 2^24"),
+        ("<p>", f"{rows_of(DASH, 'a', 'b')}<p>", "a column of dashes"),
+        ("<p>", f"{DASHES}<p>", "a table of dashes"),
+        ("<p>", "<pre>███ 71 of 71</pre><p>", "a progress bar: ███ 71 of 71"),
         ("curve.svg", "https://example.com/curve.svg", "from another host"),
         ("curve.svg", "//example.com/curve.svg", "from another host"),
         ("<style>", "<script>load('https://example.com/')</script><style>", "from another host"),
@@ -128,8 +147,21 @@ def test_the_page_of_what_is_not_found_may_name_its_folder(folder):
         (
             "<p>",
             f'<div class="bd-article"><pre style="overflow: auto">{"x" * 99}</pre></div><p>',
-            "code",
-            "xxx",
+            "inside",
+            "pre: xxx",
+        ),
+        ("<p>", f"{TABLE}{'x' * 99}</th></tr></table></div></div><p>", "inside", "table: xxx"),
+        (
+            "<p>",
+            f'<div class="bd-article"><p class="math" style="overflow: auto">{"x" * 99}</div><p>',
+            "inside",
+            "math: xxx",
+        ),
+        (
+            "<p>",
+            f"{TABLE.replace('pst', 'stacked pst')}x</th></tr></table></div></div><p>",
+            "stacked",
+            "x",
         ),
         ("<p>", '<p><i class="fa-solid fa-lost"></i>', "blank", '<i class="fa-solid fa-lost">'),
         ("<p>", "<p><mjx-c class='mjx-c31'></mjx-c>", "blank", '<mjx-c class="mjx-c31">'),

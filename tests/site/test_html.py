@@ -41,6 +41,16 @@ def test_every_figure_has_a_name_and_a_caption(site, page):
 
 
 @every_page
+def test_a_table_has_signs_of_print_and_says_something(site, page):
+    fail_with(page_rules.table_faults(page_rules.read(site / page)))
+
+
+@every_page
+def test_a_page_shows_no_progress_bar(site, page):
+    fail_with(page_rules.progress_faults(page_rules.read(site / page)))
+
+
+@every_page
 def test_a_page_names_no_other_host_to_load_from(site, page):
     fail_with(page_rules.host_faults(page_rules.read(site / page)))
 

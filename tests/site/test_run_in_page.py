@@ -216,7 +216,8 @@ def test_what_a_cell_puts_out_is_what_the_page_has_printed(runs, name):
     texts = [f"cell {i}: {dict(a - b)} became {dict(b - a)}" for i, (a, b) in other.items()]
     assert set(other) == OTHER_DIGITS.get(name, set()), "\n".join(texts)
     for i, (printed, said) in other.items():
-        shape = [re.sub(r"[-+]?[0-9.]+(e[-+]?\d+)?", "#", t) for t in sorted(printed.elements())]
+        number = r"[-+−]?[0-9.]+(e[-+−]?\d+)?"
+        shape = [re.sub(number, "#", t) for t in sorted(printed.elements())]
         assert len(shape) == said.total(), f"cell {i} differs in more than digits"
 
 

@@ -38,10 +38,6 @@ STICKS_OUT = """() => {
     return [`${scrollWidth} px wide; too far to the right: ` + wide.slice(0, 5).map(
         element => element.cloneNode().outerHTML.slice(0, 120)).join(' ')];
 }"""
-CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter(
-    box => box.scrollWidth > box.clientWidth).map(
-    box => box.innerText.split('\\n').reduce((a, b) => a.length > b.length ? a : b))
-"""
 # A figure fits its column: it is no wider, nothing scrolls, and one of its drawings is seen.
 FIGURES_STICK_OUT = """() => [...document.querySelectorAll('figure')].flatMap(figure => {
     const column = figure.parentElement.getBoundingClientRect();
@@ -54,6 +50,21 @@ FIGURES_STICK_OUT = """() => [...document.querySelectorAll('figure')].flatMap(fi
     const fault = !seen ? 'nothing is seen' : wide ? 'wider than its column' : scrolls && 'scrolls';
     return fault ? [`${figure.id}: ${fault}`] : [];
 })"""
+# Each with its kind first: pre, table, or math. A formula may hang over its box by a pixel.
+SCROLLS_ITSELF = """() => {
+    const kinds = {'pre': 0, '.pst-scrollable-table-container': 0, '.math': 1};
+    return Object.entries(kinds).flatMap(([kind, more]) =>
+        [...document.querySelectorAll(`.bd-article ${kind}`)].filter(
+            box => box.clientWidth && box.scrollWidth > box.clientWidth + more
+        ).map(box => {
+            const text = (box.querySelector('tr') ?? box).textContent.trim();
+            const longest = text.split('\\n').reduce((a, b) => a.length > b.length ? a : b);
+            return kind === 'pre' ? `pre: ${longest}`
+                : `${more ? 'math' : 'table'}: ${text.replace(/\\s+/g, ' ')}`;
+        }));
+}"""
+STACKED = """() => [...document.querySelectorAll('.stacked, .one-by-one')].map(
+    box => box.querySelector('tr').innerText)"""
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
 # An icon, or a letter of a formula, that the style sheet or its font has lost.
@@ -142,8 +153,9 @@ def visit(browser, address, width, scheme):
     dict
         Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
         "figures" (those that do not fit), "stops" (formulas that a tab stops at) and "axe", to be
-        empty; the longest lines of the code that scrolls by itself under "code"; the addresses
-        under "requests"; the sum of the layout shifts under "shift".
+        empty; what scrolls by itself under "inside", with its kind and its longest line; the heads
+        of tables that do not fit as they are under "stacked"; the addresses under "requests"; the
+        sum of the layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -155,7 +167,8 @@ def visit(browser, address, width, scheme):
     if page.evaluate(OPEN_ALL):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
-    found["code"] = page.evaluate(CODE_SCROLLS)
+    found["inside"] = page.evaluate(SCROLLS_ITSELF)
+    found["stacked"] = page.evaluate(STACKED)
     found["blank"] = page.evaluate(BLANK)
     found["figures"] = page.evaluate(FIGURES_STICK_OUT)
     found["stops"] = page.evaluate(TAB_STOPS)

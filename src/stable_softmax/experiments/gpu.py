@@ -53,7 +53,10 @@ def measured(path=MEASURED):
 
 
 def beside(table, here=None, path=MEASURED):
-    """Return the header and the rows of a table, with one row for each place of a measurement.
+    """Return the header and the rows of a table, with the numbers of all places of a measurement.
+
+    Numbers that have one place have it as the first header. One column of numbers becomes a column
+    for each place. Otherwise each place has a row.
 
     Parameters
     ----------
@@ -69,14 +72,19 @@ def beside(table, here=None, path=MEASURED):
     -------
     header : list of str
     rows : list of list
+        None where nothing was measured.
 
     Raises
     ------
     KeyError
         If there is no such table.
     """
+    return _laid_out(*_by_place(table, here, path))
+
+
+def _by_place(table, here, path):
     recorded, reader = record(), measured(path)
-    tables = {"H100, recorded": recorded["tables"][table]}
+    tables = {"H100": recorded["tables"][table]}
     if reader is not None and table in reader["tables"]:
         tables[f"yours: {reader['machine']['card']}"] = reader["tables"][table]
     if here is not None:
@@ -88,7 +96,18 @@ def beside(table, here=None, path=MEASURED):
         for place, values in tables.items()
         if any(number is not None for number in values.get(row, {}).values())
     ]
-    return ["", "measured on", *columns], rows
+    return columns, rows
+
+
+def _laid_out(columns, rows):
+    places = list(dict.fromkeys(place for _, place, *_ in rows))
+    if len(places) == 1:
+        return [places[0], *columns], [[row, *numbers] for row, _, *numbers in rows]
+    if len(columns) > 1:
+        return ["", "measured on", *columns], rows
+    found = {(row, place): number for row, place, number in rows}
+    names = dict.fromkeys(row for row, *_ in rows)
+    return [*columns, *places], [[row, *(found.get((row, p)) for p in places)] for row in names]
 
 
 def ratios(table, of, path=MEASURED):
@@ -107,7 +126,7 @@ def ratios(table, of, path=MEASURED):
     rows : list of list
         None where one of the two numbers is missing.
     """
-    header, rows = beside(table, path=path)
+    columns, rows = _by_place(table, None, path)
     base = {place: numbers for row, place, *numbers in rows if row == of}
     if not base:
         raise KeyError(of)
@@ -116,7 +135,7 @@ def ratios(table, of, path=MEASURED):
         for row, place, *numbers in rows
         if row != of
     ]
-    return header, divided
+    return _laid_out(columns, divided)
 
 
 def _ratio(a, b):

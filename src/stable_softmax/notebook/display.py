@@ -12,6 +12,7 @@ figure, and tables and sources do without it.
 import ast
 import inspect
 import math
+import re
 import sys
 import textwrap
 import warnings
@@ -420,24 +421,32 @@ def show_source(*functions, docstring=False):
 def show_table(headers, rows, *, digits=3):
     """Return a table as Markdown; numbers get `digits` significant digits, inf and nan included.
 
-    None, for what does not exist, becomes a dash; what is neither number, text, tuple nor array
-    becomes its text. ValueError: if a row has more or fewer cells than there are headers, or
-    `digits` is not positive.
+    Numbers, also those given as text, have a true minus, and a zero has no sign. A column of them
+    is aligned at the right or, if none has an exponent, at the decimal point. Arrays and tuples
+    are code, also within a text: a reader can copy them. None, for what does not exist, becomes a
+    dash; what is neither number, text, tuple nor array becomes its text. A label in the first
+    column that repeats the one above it is left out. ValueError: if a row has more or fewer cells
+    than there are headers, or `digits` is not positive.
     """
     headers, rows, digits = list(headers), [list(row) for row in rows], count(digits, "digits")
     if any(len(row) != len(headers) for row in rows):
         raise ValueError(f"every row must have {len(headers)} cells, one for each header")
-    texts = [[_cell(value, digits) for value in row] for row in rows]
-    left = [any(isinstance(row[i], str) for row in rows) for i in range(len(headers))]
-    lines = [headers, [":---" if is_left else "---:" for is_left in left], *texts]
+    columns = [[_cell(row[i], digits) for row in rows] for i in range(len(headers))]
+    right = [all(map(_NUMBER.fullmatch, column)) for column in columns]
+    columns = [_padded(c) if is_right else c for c, is_right in zip(columns, right, strict=True)]
+    if columns and not right[0]:
+        above = [None, *columns[0]]
+        columns[0] = ["" if a == b else b for a, b in zip(above, columns[0], strict=False)]
+    marks = ["---:" if is_right else ":---" for is_right in right]
+    lines = [[_true_minus(str(head)) for head in headers], marks, *zip(*columns, strict=True)]
     return Markdown("\n".join("| " + " | ".join(line) + " |" for line in lines))
 
 
 def show_progress(items, label):
     """Yield items under a progress bar.
 
-    The bar is live in a notebook. It shows no times, so a built page, which keeps its last state
-    only, is the same after every build. Without tqdm there is no bar.
+    The bar is live in a notebook. A page would keep its last state only, which says nothing, so
+    the cell has the tag ``remove-output``. Without tqdm there is no bar.
 
     Parameters
     ----------
@@ -454,20 +463,55 @@ def show_progress(items, label):
     return tqdm(items, desc=label, bar_format=form, file=sys.stdout)
 
 
+_NUMBER = re.compile(r"[+−]?([\d,]+(\.\d+)?(e[+−]?\d+)?%?|inf)|nan|\N{EN DASH}|")
+_PLAIN = re.compile(r"−?[\d,]+(\.\d+)?")
+_ARRAY = re.compile(r"(?<!`)\[[-\w., +]*\](?![`(])")  # no link, and no code already
+_MOST_DECIMALS = 6
+
+
 def _cell(value, digits):
     if value is None:
         return "\N{EN DASH}"
     if isinstance(value, str):
-        return value
+        return _true_minus(_ARRAY.sub(r"`\g<0>`", value))
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
+    if isinstance(value, tuple) or np.ndim(value):
+        return f"`{_as_code(value, digits)}`"
+    return _true_minus(_as_code(value, digits))
+
+
+def _as_code(value, digits):
     if isinstance(value, tuple):
-        return str(tuple(value))
+        return str(value)
     if np.ndim(value):
-        return "[" + ", ".join(_cell(part, digits) for part in value) + "]"
-    if isinstance(value, int | np.integer):
+        return "[" + ", ".join(_as_code(part, digits) for part in value) + "]"
+    if isinstance(value, bool | int | np.bool_ | np.integer):
         return str(value)
     try:
-        return f"{float(value):.{digits}g}"
+        return f"{float(value) + 0.0:.{digits}g}"  # -0.0 + 0.0 is 0.0
     except (TypeError, ValueError):
         return str(value)
+
+
+def _true_minus(text):
+    """Return a number with the sign U+2212, which is as wide as a digit; other text as it is."""
+    number = text.replace("-", "−")
+    return number if _NUMBER.fullmatch(number) else text
+
+
+def _padded(column):
+    """Return numbers with spaces in the place of the decimals that others in their column have.
+
+    They are as wide as a digit and a point. Markdown drops all other spaces at the end of a cell.
+    """
+    decimals = [len(number.partition(".")[2]) for number in column]
+    most = max(decimals, default=0)
+    if most > _MOST_DECIMALS or any("e" in number for number in column):
+        return column
+    return [
+        number + "&puncsp;" * (most > 0 == own) + "&numsp;" * (most - own)
+        if _PLAIN.fullmatch(number)
+        else number
+        for number, own in zip(column, decimals, strict=True)
+    ]
