@@ -8,6 +8,9 @@ page beside it.
 
 MyST-NB folds what a cell returns after a prediction. Here its fold gets a title that says so to
 readers who do not think of the page as a notebook.
+
+A box of the class ``law`` is the best thing on its page. Its title, "Law: shift by the maximum",
+comes in two parts, so that the style can set the word apart from the statement.
 """
 
 from docutils import nodes
@@ -69,10 +72,27 @@ class NameResults(SphinxPostTransform):
                 fold["prompt_show"], fold["prompt_hide"] = "Show the result", "Hide the result"
 
 
+class StateLaws(SphinxPostTransform):
+    """Set the word "Law" apart from the statement, and keep the text as it is."""
+
+    default_priority = 200
+
+    def run(self, **kwargs):
+        """Find the titles of laws that have a name."""
+        for box in self.document.findall(nodes.admonition):
+            kind, colon, statement = box[0].astext().partition(": ")
+            if "law" in box["classes"] and colon:
+                hidden = nodes.inline("", colon, classes=["visually-hidden"])
+                box[0].children = []
+                box[0] += nodes.inline("", "", nodes.Text(kind), hidden, classes=["kind"])
+                box[0] += nodes.inline("", statement, classes=["statement"])
+
+
 def setup(app):
     """Register the extension with Sphinx."""
     app.add_node(nodes.hint, override=True, html=(visit_html, depart_html))
     app.add_node(nodes.admonition, override=True, html=(visit_box, depart_box))
     app.add_node(nodes.sidebar, override=True, html=(visit_margin, depart_margin))
     app.add_post_transform(NameResults)
+    app.add_post_transform(StateLaws)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
