@@ -51,7 +51,7 @@ def keep_the_index_to_terms(app, doctree):
 
 
 def remove_old_pages(app, env, docnames):
-    """Remove pages and notebooks that an earlier build left and the book no longer has.
+    """Remove pages, notebooks and previews that an earlier build left and the book no longer has.
 
     An edition without solutions must not carry those of the edition before it.
     """
@@ -60,7 +60,8 @@ def remove_old_pages(app, env, docnames):
         name = source.relative_to(sources).with_suffix("").as_posix()
         if name not in env.found_docs:
             notebook = f"notebooks/{name.removeprefix('book/')}.ipynb"
-            for path in [f"_sources/{name}.md", f"{name}.html", notebook]:
+            preview = f"_static/previews/{name}.js"
+            for path in [f"_sources/{name}.md", f"{name}.html", notebook, preview]:
                 (Path(app.outdir) / path).unlink(missing_ok=True)
 
 
