@@ -80,12 +80,14 @@ class StateLaws(SphinxPostTransform):
     def run(self, **kwargs):
         """Find the titles of laws that have a name."""
         for box in self.document.findall(nodes.admonition):
-            kind, colon, statement = box[0].astext().partition(": ")
+            title = box[0]
+            kind, colon, statement = title[0].astext().partition(": ")
             if "law" in box["classes"] and colon:
                 hidden = nodes.inline("", colon, classes=["visually-hidden"])
-                box[0].children = []
-                box[0] += nodes.inline("", "", nodes.Text(kind), hidden, classes=["kind"])
-                box[0] += nodes.inline("", statement, classes=["statement"])
+                rest = [nodes.Text(statement), *title[1:]]
+                title.clear()
+                title += nodes.inline("", "", nodes.Text(kind), hidden, classes=["kind"])
+                title += nodes.inline("", "", *rest, classes=["statement"])
 
 
 def setup(app):

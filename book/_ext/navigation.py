@@ -31,7 +31,7 @@ def fold_part(part):
     """Return a part of the sidebar that opens at a click, or is open if it has the page."""
     title, caption, pages = part.groups()
     opened = " open" if "current" in pages.partition(">")[0] else ""
-    pages = pages.replace(f">{caption}: ", ">")
+    pages = re.sub(f">{caption}: (.)", lambda first: f">{first[1].upper()}", pages)
     return f'<details class="part"{opened}><summary>{title}</summary>\n{pages}</details>'
 
 

@@ -7,7 +7,7 @@ from bs4 import BeautifulSoup
 
 PAGES = """<p aria-level="2" class="caption" role="heading"><span class="caption-text">{}</span></p>
 <ul class="{}nav bd-sidenav">
-<li class="toctree-l1"><a class="reference internal" href="one.html">{}One</a></li>
+<li class="toctree-l1"><a class="reference internal" href="one.html">{}</a></li>
 </ul>
 """
 HTML = SimpleNamespace(builder=SimpleNamespace(format="html"))
@@ -23,7 +23,7 @@ def sidebar(*parts):
 
 
 def test_a_part_that_repeats_the_chapters_is_one_entry_and_says_its_name_once():
-    parts = ("In training", "", ""), ("Solutions", "", "Solutions: ")
+    parts = ("In training", "", "One"), ("Solutions", "", "Solutions: one")
     [fold] = sidebar(*parts).select("details")
     assert fold.summary.text == "Solutions" and not fold.has_attr("open")
     assert [link.text for link in fold.select("a")] == ["One"]
@@ -32,7 +32,7 @@ def test_a_part_that_repeats_the_chapters_is_one_entry_and_says_its_name_once():
 
 
 def test_the_part_of_the_page_that_is_open_is_open():
-    parts = ("The package", "", ""), ("Solutions", "current ", "Solutions: ")
+    parts = ("The package", "", "One"), ("Solutions", "current ", "One")
     folds = sidebar(*parts).select("details")
     assert [fold.has_attr("open") for fold in folds] == [False, True]
 
