@@ -21,7 +21,8 @@ KINDS = {"function", "class", "data"}
 CALL = re.compile(r"(?:([\w.]+)\.)?(\w+)(?:\(.*\))?", re.DOTALL)
 IMPORT = re.compile(rf"from ({PACKAGE}[\w.]*) import (?:\(([^)]*)\)|(.*))")
 LISTING = re.compile(r"<pre>.*?</pre>", re.DOTALL)
-NAME = re.compile(r'(?<!<span class="o">\.</span>)<span class="(n|nf)">(\w+)</span>')
+DOT, EQUALS = '<span class="o">.</span>', '<span class="o">=</span>'  # another's, and an argument
+NAME = re.compile(rf'(?<!{re.escape(DOT)})<span class="(n|nf)">(\w+)</span>(?!{EQUALS})')
 
 
 @functools.cache
@@ -160,13 +161,13 @@ def link_cells(app, pagename, templatename, context, doctree):
 
 def linkcode_resolve(domain, info):
     """Return the path of the source of a function and its lines, for sphinx.ext.linkcode."""
-    thing = sys.modules[info["module"]]
+    thing = sys.modules.get(info["module"])
     for part in info["fullname"].split("."):
         thing = getattr(thing, part, None)
     try:
         lines, first = inspect.getsourcelines(inspect.unwrap(thing))
         path = Path(inspect.getsourcefile(inspect.unwrap(thing)))
-    except TypeError:  # a number or a table of its module
+    except TypeError:  # a number or a table of its module, or nothing
         return None
     path = path.relative_to(Path(sys.modules[PACKAGE].__file__).parents[1])
     return f"src/{path.as_posix()}#L{first}-L{first + len(lines) - 1}"

@@ -15,7 +15,7 @@ from docutils import nodes
 from docutils.utils import new_document
 from sphinx import addnodes
 
-REMOVED = "a.headerlink, .copybtn, .run-bar, script, span.eqno"
+REMOVED = "a.headerlink, .copybtn, .run-bar, .viewcode-link, script, span.eqno"
 
 
 def things(doctree):
@@ -30,7 +30,8 @@ def things(doctree):
         elif isinstance(node, addnodes.desc):
             shown, first = node.copy(), node.next_node(nodes.paragraph)
             shown += node[0].deepcopy()
-            yield node[0]["ids"], [shown, *([first] if first else [])]
+            shown += addnodes.desc_content("", *([first.deepcopy()] if first else []))
+            yield node[0]["ids"], [shown]
         elif isinstance(node, nodes.section) and isinstance(node[0], nodes.title):
             first = next((part for part in node if isinstance(part, nodes.paragraph)), None)
             heading = nodes.paragraph("", "", nodes.strong("", node[0].astext()))

@@ -157,7 +157,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const pages = {};
   const box = document.createElement("div"); // in the article, so that it looks like it
   box.id = "preview";
-  box.setAttribute("role", "tooltip");
+  box.setAttribute("role", "note"); // a tooltip would need a name, which would hide what it says
   let link; // to what is shown, or will be
   let timer;
   if (!main) return;
@@ -209,7 +209,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function come(target, wait) {
     const found = target.closest?.('a.reference.internal[href*="#"]');
-    if (found === link || (!found && box.contains(target))) return clearTimeout(timer);
+    if (box.isConnected && (found === link || box.contains(target))) return clearTimeout(timer);
     if (!found) return;
     hide();
     link = found;
