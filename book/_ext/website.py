@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from docutils import nodes
 from sphinx.util import logging
 
+from book_tools.single_page import paper_head
+
 logger = logging.getLogger(__name__)
 
 
@@ -50,6 +52,15 @@ def keep_the_index_to_terms(app, doctree):
     entries[:] = [entry for entry in entries if "stable_softmax" not in entry[2]]
 
 
+def head_paper(app, pagename, templatename, context, doctree):
+    """Print the chapter at the head of each sheet: only a page itself knows its name."""
+    if pagename in app.env.titles:
+        number = ".".join(map(str, app.env.toc_secnumbers.get(pagename, {}).get("", ())))
+        title = app.env.titles[pagename].astext()
+        style = paper_head(f"{number}. {title}" if number else title)
+        context["metatags"] = f'{context.get("metatags", "")}\n<style media="print">{style}</style>'
+
+
 def remove_old_pages(app, env, docnames):
     """Remove pages, notebooks and previews that an earlier build left and the book no longer has.
 
@@ -73,4 +84,5 @@ def setup(app):
     app.connect("doctree-read", describe_once)
     app.connect("doctree-read", keep_the_index_to_terms)
     app.connect("doctree-resolved", check_figures)
+    app.connect("html-page-context", head_paper)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
