@@ -9,6 +9,9 @@ page beside it.
 MyST-NB folds what a cell returns after a prediction, and the code of a figure or a table. Here the
 folds get titles for readers who do not think of the page as a notebook, and the code goes below
 what it has drawn. In the notebooks, and when a page is run, the order is that of the source.
+
+A box of the class ``law`` is the best thing on its page. Its title, "Law: shift by the maximum",
+comes in two parts, so that the style can set the word apart from the statement.
 """
 
 import ast
@@ -107,10 +110,29 @@ def only_imports(source):
     )
 
 
+class StateLaws(SphinxPostTransform):
+    """Set the word "Law" apart from the statement, and keep the text as it is."""
+
+    default_priority = 200
+
+    def run(self, **kwargs):
+        """Find the titles of laws that have a name."""
+        for box in self.document.findall(nodes.admonition):
+            title = box[0]
+            kind, colon, statement = title[0].astext().partition(": ")
+            if "law" in box["classes"] and colon:
+                hidden = nodes.inline("", colon, classes=["visually-hidden"])
+                rest = [nodes.Text(statement), *title[1:]]
+                title.clear()
+                title += nodes.inline("", "", nodes.Text(kind), hidden, classes=["kind"])
+                title += nodes.inline("", "", *rest, classes=["statement"])
+
+
 def setup(app):
     """Register the extension with Sphinx."""
     app.add_node(nodes.hint, override=True, html=(visit_html, depart_html))
     app.add_node(nodes.admonition, override=True, html=(visit_box, depart_box))
     app.add_node(nodes.sidebar, override=True, html=(visit_margin, depart_margin))
     app.add_post_transform(NameFolds)
+    app.add_post_transform(StateLaws)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from docutils import nodes
 from sphinx.util import logging
 
+from book_tools.single_page import paper_head
+
 logger = logging.getLogger(__name__)
 
 
@@ -55,8 +57,17 @@ def name_the_cover(app, pagename, templatename, context, doctree):
     context["root_title"] = app.config.html_title
 
 
+def head_paper(app, pagename, templatename, context, doctree):
+    """Print the chapter at the head of each sheet: only a page itself knows its name."""
+    if pagename in app.env.titles:
+        number = ".".join(map(str, app.env.toc_secnumbers.get(pagename, {}).get("", ())))
+        title = app.env.titles[pagename].astext()
+        style = paper_head(f"{number}. {title}" if number else title)
+        context["metatags"] = f'{context.get("metatags", "")}\n<style media="print">{style}</style>'
+
+
 def remove_old_pages(app, env, docnames):
-    """Remove pages and notebooks that an earlier build left and the book no longer has.
+    """Remove pages, notebooks and previews that an earlier build left and the book no longer has.
 
     An edition without solutions must not carry those of the edition before it.
     """
@@ -65,7 +76,8 @@ def remove_old_pages(app, env, docnames):
         name = source.relative_to(sources).with_suffix("").as_posix()
         if name not in env.found_docs:
             notebook = f"notebooks/{name.removeprefix('book/')}.ipynb"
-            for path in [f"_sources/{name}.md", f"{name}.html", notebook]:
+            preview = f"_static/previews/{name}.js"
+            for path in [f"_sources/{name}.md", f"{name}.html", notebook, preview]:
                 (Path(app.outdir) / path).unlink(missing_ok=True)
 
 
@@ -78,4 +90,5 @@ def setup(app):
     app.connect("doctree-read", keep_the_index_to_terms)
     app.connect("doctree-resolved", check_figures)
     app.connect("html-page-context", name_the_cover, priority=900)  # after the theme
+    app.connect("html-page-context", head_paper)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

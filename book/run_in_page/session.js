@@ -313,6 +313,11 @@ function score() {
   const exercises = cells.filter((cell) => cell.isExercise && cell.runs);
   const solved = exercises.filter((cell) => kept.solved.includes(cell.printed));
   for (const cell of solved) cell.element.classList.add("solved");
+  if (solved.length) {
+    kept.done = [solved.length, exercises.length]; // for the sidebar of every page, see page.js
+    keep();
+    dispatchEvent(new Event("solved"));
+  }
   const heading = document.querySelector("#exercises > h2");
   if (!heading || !solved.length) return;
   let line = document.querySelector(".run-score");

@@ -18,6 +18,19 @@ USELESS = "script, a.headerlink, details.hide > summary, .downloads"  # on paper
 NEEDED = re.compile("explore_")  # scripts that draw what is printed
 
 
+def paper_head(text, page=""):
+    """Return a style sheet that prints a text at the head of each sheet.
+
+    Parameters
+    ----------
+    text : str
+    page : str, optional
+        The name of the sheets, if they are not all.
+    """
+    quoted = re.sub(r'[\\"<]', lambda sign: f"\\{ord(sign[0]):x} ", text)
+    return f'@page {page} {{ @top-center {{ content: "{quoted}" }} }}'
+
+
 def read_parts(root):
     """Return the parts of the book in reading order.
 
@@ -67,7 +80,7 @@ def join(root, site, version):
     for url, page in pages.items():
         _point_from_elsewhere(soups[page], url, base, address, pages)
         head |= dict.fromkeys(map(str, _styles_and_scripts(soups[page])))
-    contents, book = "", ""
+    contents, book, heads = "", "", []
     for caption, names in parts:
         heading = f'<h1 class="part">{escape(caption)}</h1>' if caption else ""
         contents += f"<p>{escape(caption)}</p>" if caption else ""
@@ -76,12 +89,15 @@ def join(root, site, version):
             _fit_into_the_book(article, page, depth=1 if caption else 0)
             contents += f'<div><a href="#{page}:">{article.h1.decode_contents()}</a>'
             contents += f'<span data-page="{page}:"></span></div>'
-            book += f'<article class="bd-article" id="{page}:">{heading}'
+            sheets = f"sheets-{len(heads)}"
+            heads.append(paper_head(article.h1.get_text(" ", strip=True), sheets))
+            book += f'<article class="bd-article" id="{page}:" style="page: {sheets}">{heading}'
             book += f"{article.decode_contents()}</article>"
             heading = ""
     return f"""<!DOCTYPE html>
 <html lang="{config["sphinx"]["config"]["language"]}" data-theme="light">
-<head><meta charset="utf-8"><title>{title}</title>{"".join(head)}</head>
+<head><meta charset="utf-8"><title>{title}</title>{"".join(head)}
+<style>@page {{ size: A4 }} {" ".join(heads)}</style></head>
 <body class="whole-book"><main class="bd-content">
 <header><p class="title">{title}</p><p>{escape(config["author"])}</p>
 <img src="{base}_static/cover.svg" alt=""><p>Version {escape(version)}</p>

@@ -189,6 +189,31 @@ def test_the_chapters_stand_in_order_below_their_parts_and_in_the_contents(page)
     assert [e.text for e in entries] == [text for _, text in levels][1:]
 
 
+def test_each_chapter_stands_at_the_head_of_its_sheets(page, tmp_path):
+    (tmp_path / "book.html").write_text(str(page), encoding="utf-8")
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        printed = browser.new_page()
+        printed.goto((tmp_path / "book.html").as_uri())
+        pdf = PdfReader(BytesIO(printed.pdf(prefer_css_page_size=True)))
+    sheets = [sheet.extract_text().split("\n") for sheet in pdf.pages]
+    assert {
+        (float(sheet.mediabox.width) // 1, float(sheet.mediabox.height) // 1) for sheet in pdf.pages
+    } == {(594, 841)}  # A4
+    heads = {lines[0] for lines in sheets}
+    titles = {h1.get_text(" ", strip=True) for h1 in page.select("article h1:not(.part)")}
+    assert titles <= heads
+
+
+@pytest.mark.parametrize("text", ['A "quoted" name', r"A \ and </style>"])
+def test_a_name_at_the_head_of_a_sheet_ends_no_string_and_no_element(text):
+    style = single_page.paper_head(text, "sheets-1")
+    assert style.startswith('@page sheets-1 { @top-center { content: "')
+    inside = style.split('content: "')[1].removesuffix('" } }')
+    assert '"' not in inside and "<" not in inside
+    plain = re.sub(r"\\([0-9a-f]+) ", lambda code: chr(int(code[1], 16)), inside)
+    assert plain == text
+
+
 def test_hidden_code_is_shown_and_what_only_a_screen_needs_is_gone(page):
     assert "hidden = 1" in page.text
     assert not page.select("details, summary, button, .headerlink")

@@ -24,8 +24,8 @@ Subtract *first*.
 It *depends*.
 :::
 
-:::{admonition} Law
-:class: important
+:::{admonition} Law: look *before* you leap
+:class: law
 A law is seen.
 :::
 
@@ -96,8 +96,18 @@ def test_an_answer_is_folded_under_its_title_and_no_other_box_is(tmp_path):
     _, fold = page.select("details")
     assert fold.select_one("summary").text == "Yes & no" and not fold.has_attr("open")
     assert fold.select_one("p em").text == "depends"
-    [box] = page.select("div.admonition")
-    assert box.select_one(".admonition-title").text == "Law" and not box.find_parent("details")
+    assert not page.select_one("div.admonition").find_parent("details")
+
+
+def test_the_word_law_is_set_apart_and_the_title_reads_as_ever(tmp_path):
+    page = BeautifulSoup(built(tmp_path, "html"), "html.parser")
+    [title] = page.select("div.law .admonition-title")
+    assert title.text == "Law: look before you leap"
+    assert title.select_one(".kind").next.text == "Law"
+    assert title.select_one(".kind .visually-hidden").text == ": "
+    assert title.select_one(".statement").text == "look before you leap"
+    assert title.select_one(".statement em").text == "before"
+    assert "Law: look *before* you leap" in built(tmp_path, "text")
 
 
 def test_elsewhere_their_text_is_shown(tmp_path):

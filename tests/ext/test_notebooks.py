@@ -88,7 +88,7 @@ open("runs", "a").write("x")
 ```
 
 :::{admonition} Law: of $x$
-:class: important
+:class: law
 The law is
 
 $$

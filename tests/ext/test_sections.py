@@ -101,7 +101,7 @@ def parts(pages):
 def test_pages_stand_in_reading_order(pages):
     assert [(address, title) for address, title, *_ in pages] == [
         ("index.html", "Tiny"),
-        ("other.html", "Other"),
+        ("other.html", "Other tiny.a_b"),
     ]
 
 

@@ -40,7 +40,7 @@ myst: {html_meta: {description: What a tiny book says.}}
 ```{index} smallness
 ```
 
-A formula, $x^2$, and what {cite:t}`someone` says.
+A formula, $x^2$, and what {cite:t}`someone` says of {eq}`eq-one`.
 
 $$
 \\begin{aligned}
@@ -90,15 +90,47 @@ Done.
 
    :returns: * one thing
              * another
+
+.. py:function:: stable_softmax.tiny.a_b()
+
+   What it does.
+
+   More than that.
+
+.. py:module:: stable_softmax.softmax
 ```
 
 ```{bibliography}
+```
+"""
+OTHER = """# Other `tiny.a_b`
+
+:::{admonition} In this chapter
+:class: in-this-chapter
+- `src/stable_softmax/softmax.py`, `other.py`, `tests/test_softmax.py`, `test_other.py`
+:::
+
+Call `tiny.a_b(x)` or `a_b`, and `f`, but `np.a_b` is not ours.
+
+## More
+
+Once more, `a_b`.
+
+```python
+from stable_softmax.tiny import f
+use_book_style()
+```
+
+```python
+f(a_b(1), np.a_b, np.f, f=2)
+def a_b(x): ...
 ```
 """
 SQUARE = (
     """<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>"""
 )
 OLD = ["_sources/book/old.md", "book/old.html", "notebooks/old.ipynb"]
+OLD += ["_static/previews/book/old.js"]
 KEPT = ["_sources/other.md", "notebooks/other.ipynb"]
 SOURCE = "@book{someone, author={Some One}, title={Some Title}, year=1999, publisher={Some}}"
 
@@ -109,7 +141,7 @@ def write(folder, page=PAGE, extensions=EXTENSIONS):
         shutil.copytree(ROOT / "book" / part, folder / "book" / part, dirs_exist_ok=True)
     sphinx = CONFIG["sphinx"]
     config = CONFIG | {"sphinx": sphinx | {"config": sphinx["config"] | {"extensions": extensions}}}
-    files = {"_config.yml": yaml.safe_dump(config), "_toc.yml": TOC, "other.md": "# Other\n"}
+    files = {"_config.yml": yaml.safe_dump(config), "_toc.yml": TOC, "other.md": OTHER}
     files |= {"picture.svg": SQUARE, "references.bib": SOURCE, "index.md": page}
     for name, text in files.items():
         (folder / name).write_text(text)

@@ -108,7 +108,7 @@ def test_a_quotation_is_prose_without_imports_facts_and_raw_formulas(search_page
 
 def test_chapters_stand_before_their_solutions_and_the_list_of_functions(search_page):
     found = ask(search_page, "softmax")
-    kinds = [1 if "solutions/" in a else 2 if "api.html" in a else 0 for a in found[:15]]
+    kinds = [1 if "solutions/" in a else 2 if "book/api" in a else 0 for a in found[:15]]
     assert kinds[:5] == [0] * 5 and kinds == sorted(kinds)
 
 
