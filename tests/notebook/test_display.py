@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import ml_dtypes
 import numpy as np
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.colors import rgb_to_hsv, to_rgb
 from matplotlib.text import Text
 
@@ -28,6 +29,7 @@ from stable_softmax.notebook.display import (
     show_table,
     use_book_style,
 )
+from stable_softmax.notebook.figures import save
 
 INF, NAN = np.inf, np.nan
 
@@ -68,12 +70,14 @@ def test_the_same_drawing_gives_the_same_bytes():
 
 
 def test_in_a_notebook_figures_become_svg_and_warnings_one_line(monkeypatch):
-    calls = []
-    monkeypatch.setattr(display, "get_ipython", object)
-    monkeypatch.setattr(display, "set_matplotlib_formats", lambda *a, **k: calls.append((a, k)))
+    shell = InteractiveShell()
+    monkeypatch.setattr(display, "get_ipython", lambda: shell)
+    monkeypatch.setattr(display, "set_matplotlib_formats", lambda *formats: None)
     monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
     use_book_style()
-    assert calls == [(("svg",), {"metadata": {"Date": None}, "bbox_inches": None})]
+    figure = new_axes().figure
+    shown, _ = shell.display_formatter.format(figure, include={"image/svg+xml"})
+    assert shown == {"image/svg+xml": save(figure)}
     text = warnings.formatwarning("overflow encountered in exp", RuntimeWarning, "/a/path.py", 1)
     assert text == "RuntimeWarning: overflow encountered in exp\n"
 

@@ -423,11 +423,12 @@ def _wrap(figure):
 
 def _break_text(text, room):
     """Break a text into lines that have room."""
-    box = _extent(text)
-    long = max(box.width, box.height) if text.get_rotation() == 90 else box.width
-    if text.get_text() and long > room:
-        chars = int(len(text.get_text()) * room / long)
-        text.set_text(textwrap.fill(text.get_text(), max(chars, 6), break_long_words=False))
+    whole = text.get_text()
+    for chars in range(len(whole), 5, -1):
+        box = _extent(text)
+        if (box.height if text.get_rotation() == 90 else box.width) <= room:
+            return
+        text.set_text(textwrap.fill(whole, chars, break_long_words=False))
 
 
 def _part_texts(ax):
