@@ -42,35 +42,38 @@ document.addEventListener("DOMContentLoaded", () => {
   addEventListener("load", announce);
 });
 
-/* A table that is wider than the page, or so narrow that its rows are long, is stacked: the first cell
-   of a row has a line of its own above the others. If that does not help, each cell has one. */
+/* On a phone a table that is wider than the page, or so narrow that its rows are long, is stacked: the
+   first cell of a row has a line of its own above the others. If that does not help, each cell has one. */
 document.addEventListener("DOMContentLoaded", () => {
   const main = document.getElementById("main-content");
+  const phone = matchMedia("(max-width: 760px)");
   const LONG = 220; // px, about ten lines
-  const scrolls = (box) => box.scrollWidth > box.clientWidth;
-  const isLong = (row) => row.offsetHeight > LONG;
+  const box = (table) => table.parentElement;
+  const scrolls = (table) => box(table).scrollWidth > box(table).clientWidth;
+  const hasLongRow = ({ rows }) => [...rows].some((row) => row.offsetHeight > LONG);
 
   function nameCells(table) {
-    const heads = [...table.tHead.rows[0].cells].map((cell) => cell.innerText.trim());
-    for (const row of table.tBodies[0].rows)
-      [...row.cells].forEach((cell, i) => { cell.dataset.head = heads[i]; });
+    const heads = [...table.rows[0].cells].map((cell) => cell.innerText.trim());
+    for (const { cells } of table.tBodies[0].rows)
+      [...cells].forEach((cell, i) => { cell.dataset.head = heads[i]; });
     table.style.setProperty("--columns", heads.length - 1);
     table.style.setProperty("--more", heads.length - 2);
   }
 
   function stack() {
-    let boxes = [...main.querySelectorAll(".pst-scrollable-table-container")];
-    boxes = boxes.filter((box) => box.querySelector("thead th:nth-child(n + 3), thead td + th + th"));
-    for (const box of boxes) box.classList.remove("stacked", "one-by-one");
-    const wide = boxes.filter((box) => scrolls(box) || [...box.querySelectorAll("tbody tr")].some(isLong));
-    for (const box of wide) {
-      nameCells(box.querySelector("table"));
-      box.classList.add("stacked");
+    if (!phone.matches) return;
+    const all = [...main.querySelectorAll(".pst-scrollable-table-container > table")];
+    const tables = all.filter((table) => table.tHead && table.rows[0].cells.length > 2);
+    for (const table of tables) table.classList.remove("stacked", "one-by-one");
+    const wide = tables.filter((table) => scrolls(table) || hasLongRow(table));
+    for (const table of wide) {
+      nameCells(table);
+      table.classList.add("stacked");
     }
-    for (const box of wide.filter(scrolls)) box.classList.replace("stacked", "one-by-one");
-    for (const box of boxes) {
-      const tabIndex = scrolls(box) ? 0 : -1;
-      if (box.tabIndex !== tabIndex) box.tabIndex = tabIndex;
+    for (const table of wide.filter(scrolls)) table.classList.replace("stacked", "one-by-one");
+    for (const table of tables) {
+      const tabIndex = scrolls(table) ? 0 : -1;
+      if (box(table).tabIndex !== tabIndex) box(table).tabIndex = tabIndex;
     }
   }
 

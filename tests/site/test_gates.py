@@ -73,7 +73,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
     found = visit(browser, page.as_uri(), 390, "dark")
     assert found.pop("shift") == 0
     assert len(found.pop("requests")) == 2
-    assert found == {kind: [] for kind in found} and len(found) == 7
+    assert found == {kind: [] for kind in found} and len(found) == 6
 
 
 @pytest.mark.parametrize(
@@ -156,12 +156,6 @@ def test_the_page_of_what_is_not_found_may_name_its_folder(folder):
             f'<div class="bd-article"><p class="math" style="overflow: auto">{"x" * 99}</div><p>',
             "inside",
             "math: xxx",
-        ),
-        (
-            "<p>",
-            f"{TABLE.replace('pst', 'stacked pst')}x</th></tr></table></div></div><p>",
-            "stacked",
-            "x",
         ),
         ("<p>", '<p><i class="fa-solid fa-lost"></i>', "blank", '<i class="fa-solid fa-lost">'),
         ("<p>", "<p><mjx-c class='mjx-c31'></mjx-c>", "blank", '<mjx-c class="mjx-c31">'),

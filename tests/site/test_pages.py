@@ -61,7 +61,6 @@ def test_a_page_does_not_scroll_sideways(visits, page):
 def test_on_a_wide_screen_nothing_on_a_page_scrolls_either(visits, page):
     wide = {setting: found for setting, found in visits[page].items() if "1280" in setting}
     fail_with(wide, "inside")
-    fail_with(wide, "stacked")
 
 
 @every_page

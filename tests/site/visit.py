@@ -63,8 +63,6 @@ SCROLLS_ITSELF = """() => {
                 : `${more ? 'math' : 'table'}: ${text.replace(/\\s+/g, ' ')}`;
         }));
 }"""
-STACKED = """() => [...document.querySelectorAll('.stacked, .one-by-one')].map(
-    box => box.querySelector('tr').innerText)"""
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
 # An icon, or a letter of a formula, that the style sheet or its font has lost.
@@ -153,9 +151,8 @@ def visit(browser, address, width, scheme):
     dict
         Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
         "figures" (those that do not fit), "stops" (formulas that a tab stops at) and "axe", to be
-        empty; what scrolls by itself under "inside", with its kind and its longest line; the heads
-        of tables that do not fit as they are under "stacked"; the addresses under "requests"; the
-        sum of the layout shifts under "shift".
+        empty; what scrolls by itself under "inside", with its kind and its longest line; the
+        addresses under "requests"; the sum of the layout shifts under "shift".
     """
     page, requests, problems = open_page(browser, address, width, scheme)
     found = {"shift": page.evaluate("layoutShift"), "scrolls": page.evaluate(STICKS_OUT)}
@@ -168,7 +165,6 @@ def visit(browser, address, width, scheme):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
     found["inside"] = page.evaluate(SCROLLS_ITSELF)
-    found["stacked"] = page.evaluate(STACKED)
     found["blank"] = page.evaluate(BLANK)
     found["figures"] = page.evaluate(FIGURES_STICK_OUT)
     found["stops"] = page.evaluate(TAB_STOPS)
