@@ -142,7 +142,7 @@ class Page:
     def admonition(self, node):
         """Quote a box under its title, or fold it.
 
-        A prediction ends in a line to fill in. A law stands between two lines.
+        A prediction ends in a line to fill in. A law is set between two lines.
         """
         if "answer" in node["classes"]:
             yield fold(self.phrases(node[0]), self.blocks(node))
