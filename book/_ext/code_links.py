@@ -2,7 +2,7 @@
 
 A name in a text is a link where a section names it first; one that might be any word, such as
 ``exp``, only on a page that imports it. In a cell, the names that the page has imported from the
-package are links, and in a printed source the name that is defined there. Links in code are no tab
+package are links, and in a printed source the name that is defined there. Links in code are not tab
 stops, except in the cell that imports the names: a reader with a keyboard finds all of them there.
 The files in the box "In this chapter" lead to their modules and, if they are tests, to the
 repository.

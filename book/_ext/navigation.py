@@ -1,8 +1,8 @@
 """Make the ways through the book short: one entry for each part that few readers want, one menu.
 
 The sidebar begins with "Start", since the title of the book is above it, and folds the parts that
-repeat the chapters: the solutions, and the rooms of the package. The part of the page that is open
-is open, too. The theme has four menus of buttons above a page; here it is one, in words.
+repeat the chapters: the solutions, and the rooms of the package. The part that has the page
+of the reader is open. The theme has four menus of buttons above a page; here it is one, in words.
 """
 
 import re

@@ -14,6 +14,7 @@ The builder ``notebooks`` writes the same files without the site, and executes n
 
 import hashlib
 import itertools
+import posixpath
 import re
 import textwrap
 from collections import Counter
@@ -140,9 +141,15 @@ class Page:
         yield from self.blocks(node)
 
     def admonition(self, node):
-        """Quote a box under its title, or fold it; a prediction ends in a line to fill in."""
+        """Quote a box under its title, or fold it.
+
+        A prediction ends in a line to fill in. A law is set between two lines.
+        """
         if "answer" in node["classes"]:
             yield fold(self.phrases(node[0]), self.blocks(node))
+            return
+        if "law" in node["classes"]:
+            yield from ["---", f"**{self.phrases(node[0])}**", *self.blocks(node), "---"]
             return
         yield quote([f"**{self.phrases(node[0])}**", *self.blocks(node)])
         if "predict" in node["classes"]:
@@ -283,7 +290,26 @@ def first_cell(page, cells):
     }
     title, options = page.config.html_title, page.config.html_theme_options
     place = options["repository_url"], options["repository_branch"]
-    return v4.new_code_cell(first_cell_source(title, page.address, *place, others))
+    source = first_cell_source(title, page.address, *place, others)
+    return v4.new_code_cell(source, metadata={"jupyter": {"source_hidden": True}})
+
+
+def last_cell(app, docname):
+    """Return the cell that leads on, or None after the last page: chapters, then solutions."""
+    relations, page = app.env.collect_relations(), docname
+    while page := relations[page][2]:
+        name = notebook_name(app, page)
+        if name and ("solutions/" in page) == ("solutions/" in docname):
+            break
+    else:
+        return None
+    here = posixpath.dirname(notebook_name(app, docname))
+    number = ".".join(map(str, app.env.toc_secnumbers.get(page, {}).get("", ())))
+    title = app.env.titles[page].astext()
+    title = f"{number}. {title}" if number else title
+    address = urljoin(app.config.html_baseurl, f"{page}.html")
+    link = f"[{title}]({posixpath.relpath(name, here)})"
+    return v4.new_markdown_cell(f"**Next:** {link}, or [on the website]({address})")
 
 
 def name_cells(cells, docname):
@@ -318,7 +344,9 @@ def make_notebook(app, doctree, docname):
             cells.append(v4.new_markdown_cell("\n\n".join(pieces)))
         elif kind is not type(BREAK):
             cells += pieces
-    cells.insert(0, first_cell(page, [cell for cell in cells if cell.cell_type == "code"]))
+    # below the title, and folded: it is not what a reader came for
+    cells.insert(1, first_cell(page, [cell for cell in cells if cell.cell_type == "code"]))
+    cells += filter(None, [last_cell(app, docname)])
     name_cells(cells, docname)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}

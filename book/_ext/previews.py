@@ -1,6 +1,6 @@
 """Write what a link may lead to, so that a page can show it beside the link.
 
-For each page this is a script of its own, ``_static/previews/NAME.js``, which ``page.js`` loads
+For each page this is a script of its own, ``previews/NAME.js``, which ``page.js`` loads
 when a reader comes near a link to it: a script is also found where the book is opened as a file.
 It has the terms, equations, figures, works and functions of the page, and the beginning of each
 section.
@@ -90,7 +90,7 @@ def write_previews(app, pagename, templatename, context, doctree):
     if doctree is None or app.builder.name != "html":
         return
     text = json.dumps(previews(app, pagename, doctree), ensure_ascii=False)
-    path = Path(app.outdir, "_static", "previews", f"{pagename}.js")
+    path = Path(app.outdir, "previews", f"{pagename}.js")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f'(window.PREVIEWS ??= {{}})["{pagename}"] = {text};\n', encoding="utf-8")
 

@@ -76,7 +76,7 @@ def remove_old_pages(app, env, docnames):
         name = source.relative_to(sources).with_suffix("").as_posix()
         if name not in env.found_docs:
             notebook = f"notebooks/{name.removeprefix('book/')}.ipynb"
-            preview = f"_static/previews/{name}.js"
+            preview = f"previews/{name}.js"
             for path in [f"_sources/{name}.md", f"{name}.html", notebook, preview]:
                 (Path(app.outdir) / path).unlink(missing_ok=True)
 

@@ -208,7 +208,7 @@ document.addEventListener("DOMContentLoaded", () => {
       const script = document.createElement("script");
       script.onload = () => done(window.PREVIEWS[page]);
       script.onerror = () => done({});
-      script.src = `${root}_static/previews/${page}.js`;
+      script.src = `${root}previews/${page}.js`;
       document.head.append(script);
     });
     return pages[page];

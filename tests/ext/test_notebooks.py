@@ -49,7 +49,7 @@ root: index
 parts:
   - numbered: 1
     chapters: [{file: book/first}, {file: book/second}]
-  - chapters: [{file: book/words}, {file: book/solutions/second}]
+  - chapters: [{file: book/words}, {file: book/third}, {file: book/solutions/second}]
 """
 PAGES = {
     "index": "# Tiny",
@@ -180,6 +180,13 @@ x = 1  # change
 
 [^note]: A note.
 """,
+    "book/third": """
+# Third *page*
+
+```{code-cell} ipython3
+3
+```
+""",
     "book/solutions/second": r"""
 # Solutions
 
@@ -213,16 +220,20 @@ SECOND = [
 
 from IPython.display import SVG
 open("runs", "a").write("x")""",
-    r"""> **Law: of $x$**
->
-> The law is
->
-> $$x = \operatorname{lse}(x) .$$
->
-> - one
->
->   1. deeper
-> - two
+    r"""---
+
+**Law: of $x$**
+
+The law is
+
+$$x = \operatorname{lse}(x) .$$
+
+- one
+
+  1. deeper
+- two
+
+---
 
 > **In the wild**
 >
@@ -278,6 +289,7 @@ Which *one*?
     "x = 1  # change",
     "x = 1  # change",
     "---\n\n<sup>1</sup> A note.",
+    f"**Next:** [Third page](third.ipynb), or [on the website]({SITE}book/third.html)",
 ]  # fmt: skip
 SOLUTION = [
     f"""# Solutions
@@ -341,7 +353,7 @@ def cells(notebooks, name):
 
 
 def test_every_page_with_code_has_its_notebook_and_no_other_page(notebooks):
-    assert notebooks.keys() == {"second.ipynb", "solutions/second.ipynb"}
+    assert notebooks.keys() == {"second.ipynb", "third.ipynb", "solutions/second.ipynb"}
 
 
 def test_a_notebook_is_valid_and_has_no_outputs(notebooks):
@@ -356,13 +368,29 @@ def test_a_notebook_is_valid_and_has_no_outputs(notebooks):
 
 
 def test_the_text_is_plain_markdown_with_all_references_resolved(notebooks):
-    assert [cell.source for cell in cells(notebooks, "second.ipynb")[1:]] == SECOND
-    assert [cell.source for cell in cells(notebooks, "solutions/second.ipynb")[1:]] == SOLUTION
+    for name, expected in [("second.ipynb", SECOND), ("solutions/second.ipynb", SOLUTION)]:
+        title, _, *rest = cells(notebooks, name)
+        assert [cell.source for cell in [title, *rest]] == expected
+
+
+def test_the_title_stands_first_and_what_installs_is_folded_below_it(notebooks):
+    for name in notebooks:
+        title, install, *_ = cells(notebooks, name)
+        assert title.source.startswith("# ")
+        assert "find_spec" in install.source and install.metadata.jupyter.source_hidden
+
+
+def test_the_end_of_a_chapter_leads_to_the_next_and_never_to_solutions(notebooks):
+    links = [
+        re.findall(r"\(([\w/.]+\.ipynb)\)", cells(notebooks, name)[-1].source)
+        for name in ["second.ipynb", "third.ipynb", "solutions/second.ipynb"]
+    ]
+    assert links == [["third.ipynb"], [], []]
 
 
 @pytest.mark.parametrize("page", ["book/second", "book/solutions/second"])
 def test_the_code_is_that_of_the_source(book, notebooks, page):
-    found = cells(notebooks, f"{page.removeprefix('book/')}.ipynb")[1:]
+    found = cells(notebooks, f"{page.removeprefix('book/')}.ipynb")[2:]
     expected = jupytext.read(book / f"{page}.md").cells
     sources = [
         [
@@ -376,7 +404,7 @@ def test_the_code_is_that_of_the_source(book, notebooks, page):
 
 
 def test_tags_are_kept_and_hidden_code_is_folded(notebooks):
-    code = [c.metadata for c in cells(notebooks, "second.ipynb")[1:] if c.cell_type == "code"]
+    code = [c.metadata for c in cells(notebooks, "second.ipynb")[2:] if c.cell_type == "code"]
     hidden = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
     guess, folded = {"tags": ["guess"]}, {"tags": ["hide-output"]}
     assert code == [hidden, guess, folded, guess, {}, {"tags": ["exercise"]}, {}]

@@ -9,7 +9,7 @@ from bs4 import BeautifulSoup
 @pytest.fixture(scope="module")
 def shown(tiny_site):
     """What the script of the page says, by the names of things."""
-    text = (tiny_site / "_static" / "previews" / "index.js").read_text(encoding="utf-8")
+    text = (tiny_site / "previews" / "index.js").read_text(encoding="utf-8")
     start, _, things = text.partition(" = ")
     assert start == '(window.PREVIEWS ??= {})["index"]' and things.endswith(";\n")
     things = json.loads(things.removesuffix(";\n"))

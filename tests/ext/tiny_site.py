@@ -130,7 +130,7 @@ SQUARE = (
     """<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0h9v9z"/></svg>"""
 )
 OLD = ["_sources/book/old.md", "book/old.html", "notebooks/old.ipynb"]
-OLD += ["_static/previews/book/old.js"]
+OLD += ["previews/book/old.js"]
 KEPT = ["_sources/other.md", "notebooks/other.ipynb"]
 SOURCE = "@book{someone, author={Some One}, title={Some Title}, year=1999, publisher={Some}}"
 

@@ -70,4 +70,4 @@ def test_a_page_asks_for_nothing_before_a_reader_points_at_a_link(visitor, serve
     link(page, LINKS["term"][0]).hover()
     expect(page.locator("#preview")).to_be_visible()
     scripts = page.locator("script[src*=previews]")
-    assert scripts.get_attribute("src").endswith("_static/previews/book/glossary.js")
+    assert scripts.get_attribute("src").endswith("previews/book/glossary.js")
