@@ -16,7 +16,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from stable_softmax import cross_entropy_epsilon, cross_entropy_naive, cross_entropy_shifted
-from stable_softmax.notebook.display import COLORS
+from stable_softmax.notebook.display import ROLE
 
 FOLDER = "_images/share"
 WIDTH, HEIGHT, DPI = 1200, 630, 100  # the large card of all networks, in pixels
@@ -24,9 +24,9 @@ GAP, END = 100, 120  # of the sample, and of the tapes
 STYLE = {"font.family": "DejaVu Sans", "lines.linewidth": 3}
 INK, GROUND = "#222832", "#f1f6fa"
 PROGRAMS = [
-    ("softmax, then log", cross_entropy_naive, "naive", "--"),
-    ("log(p + 1e-7)", cross_entropy_epsilon, "alternative", "-."),
-    ("from the logits", cross_entropy_shifted, "stable", "-"),
+    ("softmax, then log", cross_entropy_naive, "naive"),
+    ("log(p + 1e-7)", cross_entropy_epsilon, "epsilon"),
+    ("from the logits", cross_entropy_shifted, "shifted"),
 ]
 
 
@@ -58,29 +58,30 @@ def draw(book, title, description):
     lines, size = textwrap.wrap(title, 25), 66
     if len(lines) > 2:
         lines, size = textwrap.wrap(title, 33), 50
-    write(70, 80, book, 30, COLORS["stable"], weight="bold")
+    write(70, 80, book, 30, ROLE["shifted"]["color"], weight="bold")
     write(70, 118, "\n".join(lines), size, weight="bold", va="top", linespacing=1.1)
     below = 140 + len(lines) * size * 1.28
     write(70, below, textwrap.fill(description, 78), 24, va="top", linespacing=1.3)
-    for left, (name, _, role, line), loss in zip([70, 435, 800], PROGRAMS, losses(), strict=True):
+    for left, (name, _, role), loss in zip([70, 435, 800], PROGRAMS, losses(), strict=True):
+        look = {part: ROLE[role][part] for part in ["color", "linestyle"]}
         write(left, 440, name, 22)
-        write(left + 330, 440, f"{loss[-1]:.3g}", 34, COLORS[role], weight="bold", ha="right")
+        write(left + 330, 440, f"{loss[-1]:.3g}", 34, look["color"], weight="bold", ha="right")
         tape = [left / WIDTH, 55 / HEIGHT, 330 / WIDTH, 120 / HEIGHT]
-        draw_tape(figure.add_axes(tape), loss, COLORS[role], line)
-    edge = figure.add_axes([0, 0, 18 / WIDTH, 1], facecolor=COLORS["stable"])
+        draw_tape(figure.add_axes(tape), loss, **look)
+    edge = figure.add_axes([0, 0, 18 / WIDTH, 1], facecolor=ROLE["shifted"]["color"])
     edge.set(xticks=[], yticks=[])
     edge.spines[:].set_visible(False)
     return figure
 
 
-def draw_tape(ax, loss, color, line):
+def draw_tape(ax, loss, color, linestyle):
     """Draw one loss up to the gap; what is infinite is a wall."""
     gaps, seen = np.arange(loss.size), np.isfinite(loss)
     ax.set(xlim=(0, END), ylim=(0, END), xticks=[], yticks=[], facecolor=GROUND)
     ax.spines[["left", "top", "right"]].set_visible(False)
     ax.fill_between(gaps[seen], loss[seen], color=color, alpha=0.22, linewidth=0)
     ax.plot([0, END], [0, END], ":", color=INK, linewidth=1)
-    ax.plot(gaps[seen], loss[seen], line, color=color)
+    ax.plot(gaps[seen], loss[seen], linestyle=linestyle, color=color)
     ax.vlines(gaps[~seen], 0, END, color=color, linewidth=1.5)
     ax.axvline(GAP, color=INK, linewidth=2)
 

@@ -13,8 +13,8 @@
   const epsilon = round(1e-7, f);
   const PROGRAMS = [
     ["softmax, then log", "naive", logSoftmaxNaive, "naive"],
-    ["log(p + 1e-7)", "alternative", logSoftmaxEpsilon, "epsilon"],
-    ["from the logits", "stable", logSoftmaxShifted, "from logits"],
+    ["log(p + 1e-7)", "epsilon", logSoftmaxEpsilon, "epsilon"],
+    ["from the logits", "shifted", logSoftmaxShifted, "from logits"],
   ].map(([name, role, logSoftmax, form]) => {
     const slope = autograd(form, epsilon, f);
     const loss = GAPS.map((gap) => crossEntropy(logSoftmax, [gap, 0], 1, f));
