@@ -77,7 +77,7 @@ def set_formula(tex, display, settings):
     ----------
     tex : str
     display : bool
-        Whether it stands in lines of its own.
+        Whether it has lines of its own.
     settings : str
 
     Returns

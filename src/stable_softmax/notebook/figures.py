@@ -369,7 +369,7 @@ def _restack(figure):
 
 
 def _grid(panels):
-    """Return the panels as they stand on a phone, an array of one or two columns."""
+    """Return the panels as a phone shows them, an array of one or two columns."""
     rows, cols = panels[0].get_gridspec().get_geometry()
     grid = np.full((rows, cols), None)
     for ax in panels:
