@@ -438,7 +438,7 @@ def _part_texts(ax):
     for _ in range(3):
         boxes = [_extent(text).padded(1) for text in texts]
         for i, text in enumerate(texts):
-            out = boxes[i].x0 < 0 or boxes[i].x1 > figure.bbox.x1 - 5
+            out = boxes[i].x0 < 0 or boxes[i].x1 > 0.94 * figure.bbox.x1
             meets = [j for j, box in enumerate(boxes) if j != i and boxes[i].overlaps(box)]
             if (out or meets) and " " in text.get_text():
                 _break_text(text, boxes[i].width * 0.7)
