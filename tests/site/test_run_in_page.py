@@ -28,7 +28,7 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/cross_entropy": (14, 22),
     "book/pytorch": (3, 20),
     "book/mxnet": (5, 12),
-    "book/training": (8, 20),
+    "book/training": (8, 21),
     "book/low_precision": (11, 21),
     "book/special_values": (14, 20),
     "book/one_pass": (20, 20),
