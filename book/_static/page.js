@@ -269,6 +269,6 @@ document.addEventListener("DOMContentLoaded", () => {
   main.addEventListener("focusin", ({ target }) => target.matches(":focus-visible") && come(target, 300));
   main.addEventListener("focusout", leave);
   main.addEventListener("click", hide);
-  addEventListener("scroll", hide);
+  addEventListener("scroll", () => box.isConnected && hide());
   addEventListener("keydown", ({ key }) => key === "Escape" && hide());
 });

@@ -70,8 +70,9 @@ def contrast(color, page):
 def dark(color):
     """Return the color that has on a dark page the place of a color on a white page.
 
-    Its contrast is that on white to the power of 1.3, since thin light lines look weaker. White
-    becomes the dark page and black nearly white; what has a hue keeps it and becomes no darker.
+    Its contrast is higher than on white, since thin light lines look weaker, and levels off at 14:
+    colors that differ on white still do. White becomes the dark page and black nearly white; what
+    has a hue keeps it and becomes no darker.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def dark(color):
     str
         ``#rrggbb``
     """
-    wanted = min(contrast(color, PAGE["light"]) ** 1.3, 14.0)
+    wanted = 1 + 13 * (1 - math.exp((1 - contrast(color, PAGE["light"])) / 6))
     if max(to_rgb(color)) - min(to_rgb(color)) > 0.2:
         wanted = max(wanted, contrast(color, PAGE["dark"]))
     wanted = wanted * (luminance(PAGE["dark"]) + 0.05) - 0.05
