@@ -26,6 +26,7 @@ CONFIG = {
             "html_theme_options": {"navbar_persistent": []},
             "html_context": {"default_mode": "auto"},
             "sitemap_url_scheme": "{link}",
+            "html_domain_indices": False,
         },
     },
 }
