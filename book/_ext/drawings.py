@@ -1,8 +1,8 @@
 """Put the figures that cells draw into the page itself: one for a desk, and one for a phone.
 
 The image that `stable_softmax.notebook.figures.save` writes holds both, as HTML. In the page they
-have the colors of its theme, and need no file of their own; the style sheet shows the one that fits.
-Both are one image with one text for those who do not see it.
+have the colors of its theme, and need no file of their own; the style sheet shows the one that
+fits. Both are one image with one text for those who do not see it.
 """
 
 import re

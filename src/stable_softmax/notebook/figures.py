@@ -72,7 +72,7 @@ def dark(color):
 
     Its contrast is higher than on white, since thin light lines look weaker, and levels off at 14:
     colors that differ on white still do. White becomes the dark page and black nearly white; what
-    has a hue keeps it and becomes no darker.
+    has a hue keeps it.
 
     Parameters
     ----------
@@ -84,8 +84,6 @@ def dark(color):
         ``#rrggbb``
     """
     wanted = 1 + 13 * (1 - math.exp((1 - contrast(color, PAGE["light"])) / 6))
-    if max(to_rgb(color)) - min(to_rgb(color)) > 0.2:
-        wanted = max(wanted, contrast(color, PAGE["dark"]))
     wanted = wanted * (luminance(PAGE["dark"]) + 0.05) - 0.05
     now, parts = luminance(color), [_linear(part) for part in to_rgb(color)]
     brighter = min(wanted / now, 1 / max(parts)) if now else 1.0  # as long as it keeps its hue
