@@ -3,6 +3,7 @@ import inspect
 import io
 import re
 import warnings
+from types import SimpleNamespace
 
 import matplotlib
 import matplotlib.pyplot as plt
@@ -80,6 +81,14 @@ def test_in_a_notebook_figures_become_svg_and_warnings_one_line(monkeypatch):
     assert shown == {"image/svg+xml": save(figure)}
     text = warnings.formatwarning("overflow encountered in exp", RuntimeWarning, "/a/path.py", 1)
     assert text == "RuntimeWarning: overflow encountered in exp\n"
+
+
+def test_in_a_page_that_runs_its_cells_the_shell_shows_no_figures(monkeypatch):
+    monkeypatch.setattr(display, "get_ipython", lambda: SimpleNamespace(user_ns={}))
+    monkeypatch.setattr(display, "set_matplotlib_formats", lambda *formats: None)
+    monkeypatch.setattr(warnings, "formatwarning", warnings.formatwarning)
+    use_book_style()
+    assert new_axes().get_facecolor()[3] == 0
 
 
 def test_roles_differ_in_color_and_without_color():

@@ -130,8 +130,9 @@ def use_book_style():
         _pyplot().style.use(style)
     if get_ipython() is not None:
         set_matplotlib_formats("svg")
-        formatters = get_ipython().display_formatter.formatters
-        formatters["image/svg+xml"].for_type(_pyplot().Figure, _save)
+        if hasattr(get_ipython(), "display_formatter"):  # a page that runs its cells has its own
+            formatters = get_ipython().display_formatter.formatters
+            formatters["image/svg+xml"].for_type(_pyplot().Figure, _save)
         warnings.formatwarning = _one_line
 
 
