@@ -54,8 +54,8 @@ REPAIRS = [
     (r'<p>(<ul class="simple">\s*(?:<li>.*?</li>\s*)*</ul>)\s*</p>', r"\1"),
     # A sign after a formula stays in the line of the formula.
     (r'(<span class="math [^>]*>(?:(?!</span>).)*)</span>([,.;:?!)]+)', r"\1\2</span>"),
-    # The logos of a menu are loaded when it is opened.
-    (r'<img (alt="\w+ logo")', r'<img loading="lazy" \1'),
+    # The logos of a menu are loaded when it is opened, and say nothing beside its words.
+    (r'<img alt="[\w ]+ logo"', r'<img loading="lazy" alt=""'),
     # A header that says nothing is none.
     (r'<th class="(?:head|stub)[^"]*"><p></p></th>', "<td></td>"),
 ]  # fmt: skip
