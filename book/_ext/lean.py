@@ -6,6 +6,7 @@ the style sheet keeps those that are on a page, and so do the fonts. A figure ha
 is loaded, and is loaded when a reader comes near.
 """
 
+import logging
 import re
 import shutil
 from fnmatch import fnmatch
@@ -141,6 +142,7 @@ def write_font(path, signs, folder):
 def setup(app):
     """Register the extension with Sphinx."""
     app.config.templates_path.append(str(TEMPLATES))
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it tells of each table of a font
     app.add_node(nodes.image, override=True, html=(show_size, leave_image))
     app.connect("html-page-context", use_two_files, priority=900)
     app.connect("build-finished", write_two_files, priority=900)  # after the theme colors code

@@ -28,9 +28,9 @@ with needs("book"):
     from matplotlib.text import Text
     from matplotlib.transforms import ScaledTranslation
 
-#: The width of a figure on a phone in inches: a column of text on a screen of 390 pixels.
+#: The width of a figure on a phone, in inches, which is that of the text on a screen of 390 pixels.
 NARROW = 3.6
-#: Behind every figure of a page: white, or what the site has on a dark screen.
+#: What is behind every figure of a page, on a light and on a dark screen.
 PAGE = {"light": "#ffffff", "dark": "#121212"}
 NAME, LIMIT, CROSSES = "name", "limit", "crosses"  # what display.py calls its texts
 LABELS = {NAME, LIMIT, CROSSES}
