@@ -9,11 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from .collect import Unmarkable
-from .course import Failed, Refused
+from .course import Course, Failed, Refused
 from .grade import grade_assignment
 from .hand_marks import mark_by_hand
+from .kept import Kept, chosen
 from .release import release_assignment
-from .repository import ASSIGNMENTS, MARKS, RELEASED
+from .repository import ASSIGNMENTS, MARKS, shown
+from .tables import MOODLE
 
 
 def main(arguments=None, assignments=ASSIGNMENTS):
@@ -23,13 +25,18 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     release = commands.add_parser("release", help="make the notebook for students")
     grade = commands.add_parser("grade", help="mark a folder or zip of notebooks")
     hand = commands.add_parser("hand-marks", help="where the marks by hand are entered")
-    for command in (release, grade, hand):
+    remove = commands.add_parser("remove", help="remove students from the marks of a class")
+    for command in (release, grade, hand, remove):
         command.add_argument("name", help="the assignment, a file in book/assignments")
-    release.add_argument("--to", type=Path, default=RELEASED, help="a folder")
+        command.add_argument("--to", type=Path, help="another folder for what is made")
     grade.add_argument("source", help="a folder or zip, as Moodle or Canvas export it")
-    for command in (grade, hand):
-        command.add_argument("--to", type=Path, help="the folder of the marks; default marks/NAME")
+    grade.add_argument("--again", action="store_true", help="what was marked before as well")
+    grade.add_argument("--language", choices=MOODLE, help="of Moodle, for its table")
+    grade.add_argument("--column", help="Canvas's name of the assignment, as “Name (ID)”")
     hand.add_argument("--no-browser", dest="open_browser", action="store_false")
+    remove.add_argument("--sure", action="store_true", help="do it")
+    for command in (grade, remove):
+        command.add_argument("--only", default="", help="this student, and nobody else")
     for command in (release, grade):
         command.add_argument("--seconds", type=seconds, default=10, help="the limit of a cell")
         command.add_argument(
@@ -38,15 +45,12 @@ def main(arguments=None, assignments=ASSIGNMENTS):
             action="store_false",
             help="run the notebooks with all your rights",
         )
-    given = parser.parse_args(arguments)
+    given = vars(parser.parse_args(arguments))
+    command, given["folder"] = given.pop("command"), given.pop("to")
+    does = {"release": release_assignment, "grade": grade_assignment}
+    does |= {"hand-marks": mark_by_hand, "remove": remove_students}
     try:
-        path = assignment(given.name, assignments)
-        if given.command == "release":
-            release_assignment(path, given.to, given.seconds, given.sandboxed)
-        elif given.command == "grade":
-            grade_assignment(path, given.source, given.to, given.seconds, given.sandboxed)
-        else:
-            mark_by_hand(path.stem, given.to or MARKS / path.stem, given.open_browser)
+        does[command](assignment(given.pop("name"), assignments), **given)
     except (Refused, Unmarkable, Failed) as reason:
         print(reason, file=sys.stderr)
         return 1
@@ -57,6 +61,22 @@ def main(arguments=None, assignments=ASSIGNMENTS):
         print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
+
+
+def remove_students(path, folder=None, only="", sure=False):
+    """Say what would be removed of a student, or of all, and remove it if the teacher is sure."""
+    folder = folder or MARKS / path.stem
+    kept = Kept(Course(path), folder)
+    rows = chosen(kept.rows(), only)
+    if not rows:
+        raise Refused(f"There is nobody {f'called {only} ' if only else ''}in {shown(folder)}.")
+    for row in rows:
+        hand = len(kept.by_hand.get(row.key, {}))
+        print(f"{row.student}: marks {row.total:g}, {hand} of them by hand, and the page")
+    if not sure:
+        raise Refused(f"Nothing was removed. To remove these {len(rows)}: SURE=yes.")
+    kept.remove([row.key for row in rows])
+    print(f"Removed from {shown(folder)}: {len(rows)}.")
 
 
 def seconds(text):

@@ -5,17 +5,21 @@ Nothing here writes, and archives are read in memory: no name inside of one can 
 
 import hashlib
 import io
+import os
 import re
 import stat
+import unicodedata
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 LARGEST = 20 * 2**20  # bytes of a file that is read
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
-CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
+CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
+SHOWN = 100  # characters of a name
 
 
 class Unmarkable(Exception):
@@ -36,12 +40,18 @@ class HandedIn:
         For each file a function that returns its bytes, or raises Unmarkable.
     key : str
         The student as a name for files, different from those of all others.
+    place : str
+        What the learning platform called the folder, or the first file without its ending.
+    late : bool
+        Whether the platform says so.
     """
 
     student: str
     number: str = ""
     files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     key: str = ""
+    place: str = ""
+    late: bool = False
 
 
 def collect(source):
@@ -68,54 +78,71 @@ def collect(source):
         files = without_top_folder(folder_files(source))
     elif source.exists():
         try:
-            files = without_top_folder(archive_files(source.name, source.read_bytes()))
+            files = without_top_folder(archive_files(source.name, source))
         except (Unmarkable, OSError) as reason:
             raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
     else:
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
-    students, platforms = {}, set()
+    files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
+    platform, students = platform_of(files), {}
     for name, read in sorted(files.items()):
-        platform, student, number, rest = owner(name)
-        if NOISE.search(name.partition("/")[0]):
-            continue
-        handed_in = students.setdefault((student, number), HandedIn(printable(student), number))
+        student, number, rest, place, late = owner(name, platform)
+        one = students.setdefault((student, number), HandedIn(student, number, place=place))
         if read and not NOISE.search(rest):
-            platforms.add(platform)
-            handed_in.files[rest] = read
+            one.files[rest] = read
+            one.late |= late
     if not students:
         raise Unmarkable(f"There is nothing in {source}.")
-    name_keys(students)
-    found = sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
-    platforms -= {""}  # a file that says "read me", for example
-    return platforms.pop() if len(platforms) == 1 else "", found
+    for (student, number), handed_in in students.items():
+        handed_in.key, handed_in.student = key_of(student, number), printable(student)
+    return platform, sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
 
 
-def name_keys(students):
-    """Give each student a name for files: letters, digits and hyphens, and short."""
-    taken = set()
-    for (student, number), handed_in in sorted(students.items()):
-        words = re.sub(r"\W+", "-", f"{handed_in.student} {number}").strip("-")
-        key = words.encode()[:100].decode(errors="ignore") or "student"
-        if key.casefold() in taken or key != words:
-            key += f"-{hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]}"
-        handed_in.key = key
-        taken.add(key.casefold())
+def platform_of(files):
+    """Return where a download comes from: what most of the names in it say, and no single one."""
+    tops = {name.partition("/")[0] for name in files}
+    folders = {name.partition("/")[0] for name in files if "/" in name}
+    canvas = {top for top in tops - folders if CANVAS.fullmatch(top)}
+    counts = {"canvas": len(canvas), "moodle": sum(map(bool, map(MOODLE.fullmatch, tops - canvas)))}
+    platform = max(counts, key=counts.get)
+    return platform if 2 * counts[platform] > len(tops) else ""
+
+
+def owner(name, platform):
+    """Return the student, the number, the name of the file, its place, and whether it is late."""
+    top, slash, rest = name.partition("/")
+    found = {"moodle": MOODLE, "canvas": CANVAS}[platform].fullmatch(top) if platform else None
+    if not found or (platform == "canvas" and slash):
+        return top if slash else PurePosixPath(top).stem, "", rest or top, "", False
+    if platform == "canvas":
+        place = PurePosixPath(top).stem
+        return found["name"], found["id"], found["file"], place, bool(found["late"])
+    place = top.removesuffix(found["file"]).removesuffix("_") + "_"
+    return found["name"], found["id"], rest or found["file"], place, False
+
+
+def key_of(student, number):
+    """Return a student's name for files: letters, digits and hyphens, and short.
+
+    It depends on nobody else, so that it is the same next time. Where other names could lead to
+    the same one, or to one that some systems take for the same, a digest follows.
+    """
+    name = f"{student} {number}".strip()
+    words = (
+        re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100].decode(errors="ignore")
+    )
+    plain = unicodedata.normalize("NFKC", name).title() == name and name.lower() == name.casefold()
+    if plain and words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words):
+        return words
+    digest = hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]
+    return f"{words or 'student'}-{digest}"
 
 
 def printable(text):
-    """Return text without signs that a table or a terminal stumbles over."""
+    """Return text without signs that a table or a terminal stumbles over, and not too long."""
     text = text.encode("utf-8", "replace").decode()
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", text)
-
-
-def owner(name):
-    """Return platform, student, number and name of the file, from its path."""
-    top, _, rest = name.partition("/")
-    for platform, pattern in (("moodle", MOODLE), ("canvas", CANVAS)):
-        found = pattern.fullmatch(top)
-        if found and not (platform == "canvas" and rest):
-            return platform, found["name"], found["id"], rest or found["file"]
-    return "", top if rest else PurePosixPath(top).stem, "", rest or top
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "?", text)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
 def folder_files(folder):
@@ -132,53 +159,74 @@ def folder_files(folder):
 
 
 def reader(path):
-    """Return the function that reads a file."""
+    """Return the function that reads a file, and follows no link."""
 
     def read():
+        name = printable(path.name)
         try:
-            status = path.lstat()
-            if not stat.S_ISREG(status.st_mode):
-                raise Unmarkable(f"{printable(path.name)} is a link or a device, and no file.")
-            if status.st_size > LARGEST:
-                raise Unmarkable(too_large(path.name))
-            return path.read_bytes()
+            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+            if not stat.S_ISREG(path.lstat().st_mode):
+                raise Unmarkable(f"{name} is a link or a device, and no file.")
+            with open(os.open(path, flags), "rb") as file:
+                data = file.read(LARGEST + 1)
         except OSError as error:
-            raise Unmarkable(f"{printable(path.name)} cannot be read: {error.strerror}.") from None
+            raise Unmarkable(f"{name} cannot be read: {error.strerror}.") from None
+        return within_limit(name, len(data)) and data
 
     return read
 
 
-def too_large(name):
-    """Return the sentence for a file that is too large."""
-    return f"{printable(name)} is larger than {LARGEST // 2**20} MiB."
+def within_limit(name, size):
+    """Return True, or say that a file is too large."""
+    if size > LARGEST:
+        raise Unmarkable(f"{name} is larger than {LARGEST // 2**20} MiB.")
+    return True
 
 
-def archive_files(name, content):
-    """Return how to read each file of a zip archive; raises Unmarkable if it is none."""
+def archive_files(name, source):
+    """Return how to read each file of a zip archive; raises Unmarkable if it is none.
+
+    Parameters
+    ----------
+    name : str
+    source : bytes or pathlib.Path
+        A path is opened for each file again: several processes may read.
+    """
+
+    def opened():
+        return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
+
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        members = archive.infolist()
+        with opened() as archive:
+            members = archive.infolist()
     except Exception:  # BadZipFile, and what else damage leads to
         raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
 
     def member(info):
         def read():
-            last = PurePosixPath(info.filename).name
-            if info.file_size > LARGEST:
-                raise Unmarkable(too_large(last))
+            last = printable(PurePosixPath(info.filename).name)
+            if info.flag_bits & 1:
+                raise Unmarkable(f"{last} is encrypted: hand it in without a password.")
+            within_limit(last, info.file_size)
             try:
-                with archive.open(info) as file:
+                with opened() as archive, archive.open(info) as file:
                     data = file.read(LARGEST + 1)  # the size above is only a claim
-            except Exception as error:  # encrypted, damaged, packed in a way unknown here
-                raise Unmarkable(f"{printable(last)} cannot be unpacked: {error}.") from None
-            if len(data) > LARGEST:
-                raise Unmarkable(too_large(last))
-            return data
+            except Exception as error:  # damaged, packed in a way unknown here
+                raise Unmarkable(f"{last} cannot be unpacked: {printable(str(error))}.") from None
+            return within_limit(last, len(data)) and data
 
         return read
 
-    names = [(info, info.filename.replace("\\", "/")) for info in members]
+    names = [(info, name_of(info).replace("\\", "/")) for info in members]
     return {name: None if name.endswith("/") else member(info) for info, name in names}
+
+
+def name_of(info):
+    """Return the name of a member; some programs write UTF-8 and do not say so."""
+    if not info.flag_bits & 0x800:
+        with suppress(UnicodeError):
+            return info.filename.encode("cp437").decode()
+    return info.filename
 
 
 def without_top_folder(files):
@@ -191,6 +239,6 @@ def without_top_folder(files):
     inner_tops = {name.partition("/")[0] for name in inner.values()}
     notebooks = sum(name.endswith(".ipynb") for name in names)
     several = len(inner_tops) > 1 and (notebooks > 1 or any("/" in n for n in inner.values()))
-    if several or any(MOODLE.fullmatch(top) or CANVAS.fullmatch(top) for top in inner_tops):
+    if several or platform_of(inner.values()):
         return {inner[name]: files[name] for name in names}
     return files  # the folder of one student

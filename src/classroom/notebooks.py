@@ -8,10 +8,16 @@ from pathlib import PurePosixPath
 import nbformat
 
 from .collect import NOISE, Unmarkable, archive_files, printable
+from .course import is_answer, is_by_hand
 
 TOGETHER = 100 * 2**20  # bytes of all files of a student
 MOST = 200  # files of a student, and of an archive among them
 CELLS = 2000  # of a notebook
+LONGEST = 50_000  # characters in a cell; the notebooks of students say so
+ALL = 400_000  # characters in all cells
+OURS = re.compile(
+    r"^# Run this cell (first|last): it (installs|checks) ", re.M
+)  # for students only
 
 
 def notebook_of(handed_in, master):
@@ -33,7 +39,7 @@ def notebook_of(handed_in, master):
         If there is no such notebook, or more than one.
     """
     found, reasons, size = {}, [], 0
-    blank = json.dumps(assemble(master, master), sort_keys=True)
+    blank = content_of(assemble(master, master))
     waiting = [(name, read, True) for name, read in sorted(handed_in.files.items())[:MOST]]
     while waiting:
         name, read, outermost = waiting.pop(0)
@@ -51,7 +57,7 @@ def notebook_of(handed_in, master):
             if not answers_in(theirs, master):
                 raise Unmarkable(f"{printable(last)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
-            found.setdefault(json.dumps(notebook, sort_keys=True), (printable(last), notebook))
+            found.setdefault(content_of(notebook), (printable(last), notebook))
         except Unmarkable as reason:
             reasons.append(str(reason))
             if size > TOGETHER:
@@ -72,6 +78,8 @@ def read_notebook(name, content):
         text = content.decode("utf-8-sig")
         data = json.loads(text)
     except (UnicodeDecodeError, ValueError, RecursionError):
+        if re.search(rb"^(<{7}|>{7}) ", content, flags=re.M):
+            raise Unmarkable(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
         if name.lower().endswith(".ipynb"):
             raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
         raise Unmarkable(f"{name} is no notebook (.ipynb).") from None
@@ -91,7 +99,19 @@ def read_notebook(name, content):
         raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
     if len(notebook.cells) > CELLS:
         raise Unmarkable(f"{name} has more than {CELLS} cells.")
+    lengths = [len(cell.source) for cell in notebook.cells]
+    if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
+        raise Unmarkable(
+            f"{name} is too long: a cell may have {LONGEST} characters, all cells together {ALL}."
+        )
     return notebook
+
+
+def content_of(notebook):
+    """Return what two notebooks with the same text have in common, whatever their identifiers."""
+    return json.dumps(
+        [[c.cell_type, c.source.strip(), c.get("attachments")] for c in notebook.cells]
+    )
 
 
 def grade_id(cell):
@@ -129,13 +149,14 @@ def assemble(theirs, master):
                 place = left.index(name)
                 cells += [answered(named[n], pieces[n]) for n in left[: place + 1]]
                 left = left[place + 1 :]
-        elif cell.cell_type in {"code", "markdown"}:
+        elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
             plain = nbformat.from_dict({"cell_type": cell.cell_type, "metadata": {}})
             plain.id = name if name in free else None
             free.discard(name)
             plain.source = cell.source
             if cell.cell_type == "code":
                 plain.outputs, plain.execution_count = [], None
+            add_pictures(plain, [cell])
             cells.append(plain)
     cells += [answered(named[n], pieces[n]) for n in left]
     for number, cell in enumerate(cells):
@@ -151,33 +172,65 @@ def answers_in(theirs, master):
 
 def named_cells(master):
     """Return the answers and tests of an assignment by their names."""
-    return {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if is_named(cell)}
-
-
-def is_named(cell):
-    """Return whether a cell of the assignment is an answer or a test."""
-    return "grade_id" in cell.metadata.get("nbgrader", {})
+    return {cell.id: cell for cell in master.cells if "nbgrader" in cell.metadata}
 
 
 def answered(cell, pieces):
     """Return a cell of the assignment with the student's answer, if it is one."""
     cell = nbformat.from_dict(cell)
-    if cell.metadata.nbgrader.solution:
+    if is_answer(cell):
         written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
         if written or not pieces:
             cell.source = "\n".join(piece.source for piece in written)
-        pictures = [piece.attachments for piece in written if "attachments" in piece]
-        if pictures and cell.cell_type == "markdown":  # what was pasted into an answer
-            cell.attachments = {k: v for one in pictures for k, v in clean_pictures(one).items()}
+        add_pictures(cell, pieces)
     return cell
 
 
-def clean_pictures(attachments):
-    """Return the pictures among what is attached to a cell."""
+def add_pictures(cell, pieces):
+    """Give a cell of text what was pasted into the pieces of it."""
     found = {}
-    for name, data in attachments.items() if isinstance(attachments, dict) else ():
-        for kind in ("image/png", "image/jpeg"):
-            text = data.get(kind) if isinstance(data, dict) else None
-            if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", text):
-                found[printable(str(name))] = {kind: text}
-    return found
+    for attachments in (piece.get("attachments") for piece in pieces):
+        for name, data in attachments.items() if isinstance(attachments, dict) else ():
+            for kind in ("image/png", "image/jpeg"):
+                text = data.get(kind) if isinstance(data, dict) else None
+                if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", text):
+                    found[printable(str(name))] = {kind: text}
+    if found and cell.cell_type == "markdown":
+        cell.attachments = found
+
+
+def written_by_hand(notebook, master):
+    """Return what a student has written for each question that is marked by hand.
+
+    An answer beside its cell counts as well: in a cell that was added after the tests before, in
+    the text of the question, in a raw cell.
+
+    Parameters
+    ----------
+    notebook, master : nbformat.NotebookNode
+        The first as `assemble` returns it.
+
+    Returns
+    -------
+    dict of str to list of nbformat.NotebookNode
+        For the name of each answer that is not blank, the cells with what was written.
+    """
+    given = {cell.id: cell.source.strip() for cell in master.cells}
+    lines = {line.strip() for text in given.values() for line in text.splitlines()}
+    found, beside = {}, []  # what was written since the last named cell, and after an answer
+    for cell in notebook.cells:
+        named = cell.id in given and "nbgrader" in cell.metadata
+        mine = [line for line in cell.source.splitlines() if line.strip() not in lines]
+        part = nbformat.from_dict({**cell, "source": "\n".join(mine).strip()})
+        if named and is_by_hand(cell):
+            found[cell.id] = beside = beside + ([part] if has_content(part) else [])
+        elif named:
+            beside = []
+        elif has_content(part) and cell.source.strip() not in given.values():
+            beside.append(part)
+    return {name: parts for name, parts in found.items() if parts}
+
+
+def has_content(cell):
+    """Return whether something is in a cell."""
+    return bool(cell.source or cell.get("attachments"))

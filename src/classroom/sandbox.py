@@ -1,13 +1,14 @@
 """The sandbox for other people's code, and its limits: the command that runs another one in it."""
 
 import ctypes
+import functools
 import os
 import platform
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,14 +42,55 @@ class Limits:
         return 12 * self.cell
 
 
-def live_with_parent():
+def live_with_parent(parent=None):
     """End this process when its parent ends, and drop the keys that its session keeps for it."""
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         system.prctl(1, signal.SIGKILL)
+        if parent and os.getppid() != parent:  # it has ended already
+            os._exit(1)
         join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
         if join_session_keyring:
             system.syscall(join_session_keyring, 1, None)
+
+
+def memory_group(memory):
+    """Return a new control group that may use so many bytes, or None where none can be made.
+
+    Only the system can bound all memory of several processes together, of whatever kind: files,
+    pipes and what they share as well.
+    """
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, kinds, own = line.split(":", 2)
+        if kinds not in {"", "memory"}:
+            continue
+        root, limit = Path("/sys/fs/cgroup", kinds), "memory.max"
+        above = Path(f"{root}{own}") if Path(f"{root}{own}").is_dir() else root
+        folder = above / f"classroom-{os.getpid()}-{os.urandom(4).hex()}"
+        with suppress(OSError):
+            folder.mkdir()
+            try:
+                (folder / ("memory.limit_in_bytes" if kinds else limit)).write_text(f"{memory}")
+                return folder
+            except OSError:  # there is no such controller here
+                folder.rmdir()
+    return None
+
+
+@functools.cache
+def memory_scope(memory):
+    """Return the command that runs another one within so many bytes, or None: systemd's."""
+    scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={memory}"]
+    scope += ["--property=MemorySwapMax=0", *([] if os.geteuid() == 0 else ["--user"]), "--"]
+    with suppress(OSError):
+        tried = subprocess.run([*scope, "true"], capture_output=True, env=environment())
+        return None if tried.returncode else scope
+    return None
+
+
+def environment():
+    """Return the variables of the commands around the sandbox; its code can read them."""
+    return {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"}
 
 
 def package_folders():
@@ -57,7 +99,7 @@ def package_folders():
     return list(package.submodule_search_locations) if package else []
 
 
-def sandbox(folder, command, limits):
+def sandbox(command, limits):
     """Return the command that runs another one in a sandbox.
 
     Inside there are Python, the package of the book and a small ``/tmp`` in memory; no network, no
@@ -66,8 +108,6 @@ def sandbox(folder, command, limits):
 
     Parameters
     ----------
-    folder : pathlib.Path
-        What can be read besides.
     command : list of str
     limits : Limits
 
@@ -86,7 +126,7 @@ def sandbox(folder, command, limits):
         "PYTHONDONTWRITEBYTECODE": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        "MPLBACKEND": "agg",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     argv = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     argv += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
@@ -98,7 +138,6 @@ def sandbox(folder, command, limits):
     argv += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
         argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", path]
-    shown.append(str(folder))
     parents = {str(parent) for path in shown for parent in Path(path).parents}
     for path in sorted(parents):  # another user than root may enter them
         argv += ["--perms", "0755", "--dir", path]
@@ -114,6 +153,7 @@ def sandbox(folder, command, limits):
         argv += ["--die-with-parent", "--dev-bind", "/", "/"]
     ceilings = {"as": 2 * limits.memory, "cpu": int(limits.notebook) + 30, "core": 0}
     ceilings |= {"fsize": limits.files, "nproc": limits.processes, "nofile": 256}
+    ceilings["data"] = limits.memory
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
 
 
@@ -124,8 +164,7 @@ def check_command():
     missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
         return f"{' and '.join(missing)} not found"
-    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
-        tried = subprocess.run(sandbox(Path(folder), ["true"], Limits()), capture_output=True)
+    tried = subprocess.run(sandbox(["true"], Limits()), capture_output=True)
     if tried.returncode:
         return tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
     return None

@@ -60,35 +60,39 @@ def unpack(value):
     return {"tuple": tuple, "list": list}[kind](map(unpack, parts))
 
 
-def answer(namespace, name, request):
-    """Call a function of a namespace, whatever it does, and report as one line of text.
+def answer(namespace, name, arguments):
+    """Call a function of a namespace, whatever it does, and report.
 
     Parameters
     ----------
     namespace : dict
     name : str
-    request : str
-        The positional arguments, packed, as base64 of JSON.
+    arguments : list
+        The positional arguments, packed.
 
     Returns
     -------
-    str
-        Base64 of JSON: ``result`` or ``error`` (name and message), the ``arguments`` as they are
-        after the call, and ``warnings``.
+    dict
+        For JSON: ``result`` or ``error`` (name and message), ``changed`` (whether the call has
+        changed an argument), and ``warnings``.
     """
-    arguments = unpack(json.loads(base64.b64decode(request)))
-    reply = {}
+    before, given, reply = json.dumps(arguments), unpack(arguments), {}
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
         try:
             if name not in namespace:
                 raise NameError(f"there is no {name}")
-            reply["result"] = pack(namespace[name](*arguments))
+            result = pack(namespace[name](*given))
+            json.dumps(result)  # what cannot be sent is an error of this call
+            reply["result"] = result
         except BaseException as error:
             kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
             text = str(error) if kinds[0] == type(error).__name__ else repr(error)
             reply["error"] = [kinds[0], text[:500]]
-    reply["arguments"] = pack(arguments)
+    try:
+        reply["changed"] = json.dumps(pack(given)) != before
+    except (TypeError, ValueError, RecursionError):
+        reply["changed"] = True
     runtime = [w for w in caught if issubclass(w.category, RuntimeWarning)]
     reply["warnings"] = [str(w.message)[:500] for w in runtime[:10]]
-    return base64.b64encode(json.dumps(reply).encode()).decode()
+    return reply

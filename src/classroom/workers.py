@@ -1,0 +1,98 @@
+"""Do the same with many things, several at a time, each in a process of its own with its limits.
+
+What the process reads is other people's: it may take too long, need too much memory or end.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from .course import Failed, TooMuch
+from .sandbox import Limits, live_with_parent
+
+# a child that inherits all imports starts at once
+PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+MEMORY = 700 * 2**20  # bytes that one process may add to those of the program
+
+
+def how_many():
+    """Return how many processes run at a time: one for each core, if there is memory for all."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with suppress(ValueError, AttributeError, OSError):
+        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return max(1, min(cores, memory // (Limits.memory + MEMORY)))
+    return cores
+
+
+def side_by_side(work, items, seconds):
+    """Yield, in the order of the items, what `work` returns for each.
+
+    Where it fails, takes more than its seconds or more than its memory, a Failed is yielded.
+    """
+    items, running, done, started = list(items), {}, {}, 0
+    try:
+        for number in range(len(items)):
+            while number not in done:
+                while started < len(items) and len(running) < how_many():
+                    receive, send = PROCESSES.Pipe(duplex=False)
+                    arguments = (work, items[started], send, os.getpid())
+                    process = PROCESSES.Process(target=_work, args=arguments)
+                    process.start()
+                    send.close()
+                    running[receive] = started, process, time.monotonic() + seconds
+                    started += 1
+                ready = wait(list(running), timeout=0.5)
+                for receive, (which, process, end) in list(running.items()):
+                    if receive in ready:
+                        done[which] = _received(receive)
+                    elif time.monotonic() > end:
+                        done[which] = TooMuch(f"This took more than {seconds:g} s.")
+                    else:
+                        continue
+                    _end(receive, process)
+                    del running[receive]
+            yield done.pop(number)
+    finally:
+        for receive, (_, process, _) in running.items():
+            _end(receive, process)
+
+
+def _received(receive):
+    try:
+        return receive.recv()
+    except EOFError:
+        return Failed("Its process ended.")
+
+
+def _end(receive, process):
+    process.kill()
+    process.join()
+    receive.close()
+
+
+def _work(work, item, send, parent):
+    live_with_parent(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
+    bound_memory()
+    try:
+        send.send(work(item))
+    except MemoryError:
+        send.send(TooMuch("This needs far more memory than the work of a student does."))
+    except Exception as error:
+        send.send(error if isinstance(error, Failed) else Failed(f"The program failed: {error!r}."))
+
+
+def bound_memory():
+    """Let this process have no more than so much memory besides what it has."""
+    with suppress(ImportError, OSError, ValueError, StopIteration):
+        import resource
+
+        lines = Path("/proc/self/status").read_text().splitlines()
+        has = next(int(line.split()[1]) for line in lines if line.startswith("VmData:")) * 1024
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (has + MEMORY, hard))
