@@ -3,6 +3,7 @@
 Nothing here writes, and archives are read in memory: no name inside of one can lead anywhere.
 """
 
+import functools
 import hashlib
 import io
 import os
@@ -128,11 +129,11 @@ def key_of(student, number):
     the same one, or to one that some systems take for the same, a digest follows.
     """
     name = f"{student} {number}".strip()
-    words = (
-        re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100].decode(errors="ignore")
-    )
+    words = re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100]
+    words = words.decode(errors="ignore")
     plain = unicodedata.normalize("NFKC", name).title() == name and name.lower() == name.casefold()
-    if plain and words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words):
+    plain &= words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words)
+    if words and plain:
         return words
     digest = hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]
     return f"{words or 'student'}-{digest}"
@@ -190,15 +191,15 @@ def archive_files(name, source):
     ----------
     name : str
     source : bytes or pathlib.Path
-        A path is opened for each file again: several processes may read.
+        Each process opens a path for itself.
     """
 
-    def opened():
+    @functools.cache
+    def opened(process):
         return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
 
     try:
-        with opened() as archive:
-            members = archive.infolist()
+        members = opened(os.getpid()).infolist()
     except Exception:  # BadZipFile, and what else damage leads to
         raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
 
@@ -209,7 +210,7 @@ def archive_files(name, source):
                 raise Unmarkable(f"{last} is encrypted: hand it in without a password.")
             within_limit(last, info.file_size)
             try:
-                with opened() as archive, archive.open(info) as file:
+                with opened(os.getpid()).open(info) as file:
                     data = file.read(LARGEST + 1)  # the size above is only a claim
             except Exception as error:  # damaged, packed in a way unknown here
                 raise Unmarkable(f"{last} cannot be unpacked: {printable(str(error))}.") from None

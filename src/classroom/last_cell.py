@@ -59,4 +59,5 @@ def check_file():
     print("There is no saved copy of this notebook in this folder: save it, and run this again.")
 
 
-check_file()
+if __name__ == "__main__":
+    check_file()

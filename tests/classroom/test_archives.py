@@ -93,7 +93,7 @@ ARCHIVES = {  # each is made when its test runs: some take a second
     "a bomb that claims to be small": (lambda: claims(1000), "damaged|unpacked|no complete"),
     "a bomb that claims nothing": (lambda: claims(0), "damaged|unpacked|no complete"),
     "one that claims too much": (lambda: claims(2**32 - 2), "larger than 20 MiB"),
-    "encrypted": (encrypted, "x.ipynb cannot be unpacked"),
+    "encrypted": (encrypted, "x.ipynb is encrypted: hand it in without a password"),
     "damaged": (damaged, "damaged|unpacked"),
     "cut off": (lambda: zipped({"x.ipynb": b"{}"})[:-30], "hw.zip"),
     "no archive": (lambda: b"hello", "hw.zip is no "),

@@ -21,7 +21,7 @@ def test_only_what_can_be_marked_is_released_or_graded(tmp_path):
 def test_the_command_says_what_it_can_do():
     result = run("--help")
     assert result.returncode == 0, result.stderr
-    assert "{release,grade,hand-marks}" in result.stdout
+    assert "{release,grade,hand-marks,remove}" in result.stdout
 
 
 @needs_marking

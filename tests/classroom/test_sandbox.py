@@ -33,8 +33,9 @@ def seen():
     """Return the files of the repository that a student opened, and the modules imported."""
     made = program("sandboxed", input=SEARCH)
     assert made.returncode == 0, made.stderr
-    [output] = json.loads(made.stdout)["outputs"]
-    return json.loads(output["text"])
+    [[kind, text]] = json.loads(made.stdout)["outputs"]
+    assert kind == "stdout"
+    return json.loads(text)
 
 
 @needs_marking

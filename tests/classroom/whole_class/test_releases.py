@@ -97,13 +97,13 @@ VARIANTS = {  # what is replaced, by what, and what the refusal says
         "students would get this line of an answer or a hidden test: ",
     ),
     "guide": ("Why?", "Because a number and itself are two of them.", "students would get"),
-    "open": ("    ### END SOLUTION\n", "", "nbgrader does not accept the assignment"),
-    "unhidden": ("### END HIDDEN TESTS\n", "", "nbgrader does not accept the assignment"),
-    "twins": ("NAME-q1-hidden", "NAME-q1-visible", "nbgrader does not accept the assignment"),
-    "nameless": ('"grade_id": "NAME-q1-hidden", ', "", ""),
+    "open": ("    ### END SOLUTION\n", "", "open-q1 has a BEGIN or END SOLUTION without"),
+    "unhidden": ("### END HIDDEN TESTS\n", "", "has a BEGIN or END HIDDEN TESTS without"),
+    "twins": ("NAME-q1-hidden", "NAME-q1-visible", "two cells are called twins-q1-visible"),
+    "nameless": ('"grade_id": "NAME-q1-hidden", ', "", "a cell has no grade_id"),
     "typo": ("### BEGIN HIDDEN TESTS", "### BEGIN HIDDEN TEST", "hidden test: ### BEGIN HIDDEN"),
     "worthless": ('"points": 3', '"points": 0', "worthless-q1-hidden has no points"),
-    "pointless": ('"points": 3, ', "", ""),
+    "pointless": ('"points": 3, ', "", "pointless-q1-hidden has no points"),
     "syntax": ("np.multiply(x, 2)  #", "np.multiply(x, 2  #", "SyntaxError"),
 }
 

@@ -34,20 +34,40 @@ for number in range(100):
     for _ in range(5):
         files[-1].write(bytes(10**7))
 """
-CONNECTION = r"""
-import os, sys
-file = sys.argv[sys.argv.index("-f") + 1]
-folder = os.path.dirname(file)
-for act in [lambda: os.remove(file), lambda: os.rename(file, "/tmp/x"), lambda: os.rmdir(folder),
-            lambda: os.symlink("/etc", folder + "/etc"), lambda: os.chmod(folder, 0)]:
+PIPES = r"""
+import os
+for number in range(3, 256):
     try:
-        act()
+        os.write(number, b"x" * 10)
     except OSError:
         pass
-for name in os.listdir(folder):
+"""
+MEMFD = """
+import os
+files = []
+for number in range(200):
+    files.append(os.memfd_create("x"))
+    os.posix_fallocate(files[-1], 0, 60 * 2**20)
+"""
+UNMAPPED = """
+import mmap
+areas = []
+while True:
+    areas.append(mmap.mmap(-1, 2**26))
+    for page in range(0, 2**26, 4096):
+        areas[-1][page] = 1
+    areas[-1].madvise(mmap.MADV_DONTNEED)
+"""
+SOCKETS = """
+import resource, socket
+pairs = []
+while True:
+    pairs.append(socket.socketpair())
+    pairs[-1][0].setblocking(False)
     try:
-        os.remove(f"{folder}/{name}")
-    except OSError:
+        while True:
+            pairs[-1][0].send(bytes(2**16))
+    except BlockingIOError:
         pass
 """
 FORKS = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
@@ -66,11 +86,14 @@ for _ in range(5):
         os._exit(0)
 """
 RAW = r"""
-import threading
+import os, threading
 def flood():
-    socket = get_ipython().kernel.iopub_thread
     while True:
-        socket.send_multipart([b"x", b"<IDS|MSG>", b"0" * 10**7])
+        for number in range(3, 20):
+            try:
+                os.write(number, b"0" * 10**6)
+            except OSError:
+                pass
 """
 LIMITS = [
     changes("A good one", lambda made: None),
@@ -106,7 +129,10 @@ LIMITS = [
     answers("orphans", ORPHANS + GOOD_1, marks=(4, 3)),
     answers("disk", DISK, page=["OSError"]),
     answers("disk unseen", "import os" + UNLINKED, page=["OSError"]),
-    answers("connection removed", CONNECTION + GOOD_1, marks=(ANY, 3)),
+    answers("noise in the pipes", PIPES + GOOD_1, marks=(ANY, 3)),
+    answers("memory in files", MEMFD, page=["memory"]),
+    answers("memory out of sight", UNMAPPED, page=["memory"]),
+    answers("memory in sockets", SOCKETS),
     answers("deep folders", DEEP + GOOD_1, marks=(ANY, ANY)),
     answers(
         "flood",
@@ -126,6 +152,13 @@ LIMITS = [
     ),
     changes("z good", lambda made: None),
 ]
-ALONE = {"memory of several", "fork bomb", "thread bomb", "orphans"}
+ALONE = {
+    "memory of several",
+    "memory in files",
+    "memory out of sight",
+    "fork bomb",
+    "thread bomb",
+    "orphans",
+}
 BOMBS = [kind for kind in LIMITS if kind.name in {*ALONE, "A good one", "z good"}]
 LIMITS = [kind for kind in LIMITS if kind.name not in ALONE]

@@ -1,0 +1,12 @@
+"""Start a sandbox, say so, and wait: python -m tests.classroom.programs.starts"""
+
+import time
+
+from classroom.kernel import Kernel
+from classroom.sandbox import Limits
+
+if __name__ == "__main__":
+    with Kernel(Limits()) as kernel:
+        print("now", flush=True)
+        kernel.run("1")
+        time.sleep(60)
