@@ -71,7 +71,7 @@ def earned(question, answer, seed):
     run(answer, namespace)
 
     def forget():
-        """Leave of the answer what its text says, as a new Python does when notebooks are marked."""
+        """Leave what the text of the answer says, as a new Python does in marking."""
         fresh = namespace_of(question.split("-")[0], seed)
         run(answer, fresh)
         namespace.update({name: fresh[name] for name in FUNCTIONS[question]})

@@ -32,9 +32,9 @@ def softmax_at(x, T):
 
 look("cell")
 places = ["<ROOT>/book", "<ROOT>/tests", "<ROOT>/.git", "<HERE>", "<MARKS>", "<ROOT>/README.md"]
-places += ["<MARKS>/by-hand.json", "<MARKS>/marked", "<MARKS>/marks.csv", "/etc/passwd", "/root", "/home/*"]
+places += ["<MARKS>/by-hand.json", "<MARKS>/marked", "<MARKS>/marks.csv", "/root", "/home/*"]
 places += ["<ROOT>/shared", "<ROOT>/../shared", "/mnt/*", "/media/*", "/var/*", "/opt/*", "/srv/*"]
-places += ["/run/*", "/sys/*", "/proc/1/root<ROOT>/book", "/proc/1/cwd/book", "/dev/sd*"]
+places += ["/run/*", "/sys/*", "/proc/1/root<ROOT>/book", "/proc/1/cwd/book", "/dev/sd*", "/etc/passwd"]
 places += ["/dev/nvidia*", "/dev/vd*", "/boot/*", "/root/.*"]
 for pattern in places:
     for path in glob.glob(pattern):
