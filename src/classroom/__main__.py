@@ -39,23 +39,17 @@ def main(arguments=None, assignments=ASSIGNMENTS):
         command.add_argument("--only", default="", help="this student, and nobody else")
     for command in (release, grade):
         command.add_argument("--seconds", type=seconds, default=10, help="the limit of a cell")
-        command.add_argument(
-            "--no-sandbox",
-            dest="sandboxed",
-            action="store_false",
-            help="run the notebooks with all your rights",
-        )
+        trust = {"action": "store_false", "help": "run the notebooks with all your rights"}
+        command.add_argument("--no-sandbox", dest="sandboxed", **trust)
     given = vars(parser.parse_args(arguments))
     command, given["folder"] = given.pop("command"), given.pop("to")
     does = {"release": release_assignment, "grade": grade_assignment}
     does |= {"hand-marks": mark_by_hand, "remove": remove_students}
     try:
         does[command](assignment(given.pop("name"), assignments), **given)
-    except (Refused, Unmarkable, Failed) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"This did not work: {error}.", file=sys.stderr)
+    except (Refused, Unmarkable, Failed, OSError) as reason:
+        what = f"This did not work: {reason}." if isinstance(reason, OSError) else reason
+        print(what, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
@@ -65,8 +59,7 @@ def main(arguments=None, assignments=ASSIGNMENTS):
 
 def remove_students(path, folder=None, only="", sure=False):
     """Say what would be removed of a student, or of all, and remove it if the teacher is sure."""
-    folder = folder or MARKS / path.stem
-    kept = Kept(Course(path), folder)
+    kept = Kept(Course(path), folder := folder or MARKS / path.stem)
     rows = chosen(kept.rows(), only)
     if not rows:
         raise Refused(f"There is nobody {f'called {only} ' if only else ''}in {shown(folder)}.")
@@ -75,7 +68,7 @@ def remove_students(path, folder=None, only="", sure=False):
         print(f"{row.student}: marks {row.total:g}, {hand} of them by hand, and the page")
     if not sure:
         raise Refused(f"Nothing was removed. To remove these {len(rows)}: SURE=yes.")
-    kept.remove([row.key for row in rows])
+    kept.remove(rows)
     print(f"Removed from {shown(folder)}: {len(rows)}.")
 
 

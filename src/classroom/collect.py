@@ -17,10 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 LARGEST = 20 * 2**20  # bytes of a file that is read
+SHOWN = 100  # characters of a name
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
 CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
-SHOWN = 100  # characters of a name
+ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class Unmarkable(Exception):
@@ -31,20 +32,9 @@ class Unmarkable(Exception):
 class HandedIn:
     """What one student has handed in.
 
-    Parameters
-    ----------
-    student : str
-        As the folder or the learning platform names the student.
-    number : str
-        The platform's number of the student, or an empty string.
-    files : dict of str to callable
-        For each file a function that returns its bytes, or raises Unmarkable.
-    key : str
-        The student as a name for files, different from those of all others.
-    place : str
-        What the learning platform called the folder, or the first file without its ending.
-    late : bool
-        Whether the platform says so.
+    `number` is the platform's number of the student, `place` its name for the folder or the first
+    file, `key` a name for files, different from those of all others. `files` leads from the name of
+    each file to a function that returns its bytes, or raises Unmarkable.
     """
 
     student: str
@@ -59,21 +49,8 @@ def collect(source):
     """Read a folder or a zip archive with what a class has handed in.
 
     Understood are one folder for each student, one file for each student, and what Moodle and
-    Canvas export, packed or unpacked.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-
-    Returns
-    -------
-    tuple of (str, list of HandedIn)
-        ``"moodle"``, ``"canvas"`` or ``""``; and the students in alphabetical order.
-
-    Raises
-    ------
-    Unmarkable
-        If there is no such folder or archive, or nothing in it.
+    Canvas export, packed or unpacked. Returns ``"moodle"``, ``"canvas"`` or ``""``, and the
+    students in alphabetical order; raises Unmarkable if there is nothing.
     """
     if source.is_dir():
         files = without_top_folder(folder_files(source))
@@ -94,8 +71,8 @@ def collect(source):
             one.late |= late
     if not students:
         raise Unmarkable(f"There is nothing in {source}.")
-    for (student, number), handed_in in students.items():
-        handed_in.key, handed_in.student = key_of(student, number), printable(student)
+    for (student, number), one in students.items():
+        one.key, one.student = key_of(student, number), printable(student)
     return platform, sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
 
 
@@ -133,16 +110,13 @@ def key_of(student, number):
     words = words.decode(errors="ignore")
     plain = unicodedata.normalize("NFKC", name).title() == name and name.lower() == name.casefold()
     plain &= words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words)
-    if words and plain:
-        return words
     digest = hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]
-    return f"{words or 'student'}-{digest}"
+    return words if words and plain else f"{words or 'student'}-{digest}"
 
 
 def printable(text):
     """Return text without signs that a table or a terminal stumbles over, and not too long."""
-    text = text.encode("utf-8", "replace").decode()
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]", "?", text)
+    text = ODD.sub("?", text.encode("utf-8", "replace").decode())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
@@ -151,11 +125,10 @@ def folder_files(folder):
     files = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
-        if path.is_dir() and not path.is_symlink():
-            if path.parent == folder:
-                files.setdefault(f"{name}/", None)
-        else:
+        if not path.is_dir() or path.is_symlink():
             files[name] = reader(path)
+        elif path.parent == folder:
+            files.setdefault(f"{name}/", None)
     return files
 
 
@@ -185,13 +158,9 @@ def within_limit(name, size):
 
 
 def archive_files(name, source):
-    """Return how to read each file of a zip archive; raises Unmarkable if it is none.
+    """Return how to read each file of a zip archive, of bytes or a path; Unmarkable if it is none.
 
-    Parameters
-    ----------
-    name : str
-    source : bytes or pathlib.Path
-        Each process opens a path for itself.
+    Each process opens a path for itself.
     """
 
     @functools.cache
@@ -218,16 +187,14 @@ def archive_files(name, source):
 
         return read
 
+    def name_of(info):
+        if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
+            with suppress(UnicodeError):
+                return info.filename.encode("cp437").decode()
+        return info.filename
+
     names = [(info, name_of(info).replace("\\", "/")) for info in members]
     return {name: None if name.endswith("/") else member(info) for info, name in names}
-
-
-def name_of(info):
-    """Return the name of a member; some programs write UTF-8 and do not say so."""
-    if not info.flag_bits & 0x800:
-        with suppress(UnicodeError):
-            return info.filename.encode("cp437").decode()
-    return info.filename
 
 
 def without_top_folder(files):

@@ -28,27 +28,16 @@ class TooMuch(Failed):
 
 
 class Course:
-    """An assignment, with its model answers and hidden tests.
+    """An assignment with its model answers and hidden tests: a MyST notebook, nbgrader's metadata.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        A MyST notebook whose cells have nbgrader's metadata.
-
-    Raises
-    ------
-    Refused
-        If it is no such notebook.
+    Raises Refused if its form is not that of an assignment.
     """
 
     def __init__(self, path):
-        self.name, self.path = path.stem, path
-        self.source = jupytext.read(path)
+        self.name, self.source = path.stem, jupytext.read(path)
         for number, cell in enumerate(self.source.cells):
             cell.pop("attachments", None)  # they would be those of a model answer
-            cell.id = f"{self.name}-{number}"
-            if "nbgrader" in cell.metadata:  # known by it where a program drops the metadata
-                cell.id = cell.metadata.nbgrader.get("grade_id", cell.id)
+            cell.id = said(cell, "grade_id") or f"{self.name}-{number}"  # where metadata are lost
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         self.source.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
         reasons = faults(self.source)
@@ -69,13 +58,14 @@ class Course:
         cell = nbformat.from_dict(cell)
         if is_answer(cell):
             number = self.question(cell).removeprefix("q")
-            stub = STUB.format(number)
+            lines = STUB.format(number).splitlines()
             if cell.cell_type != "code":
                 cell.source = PLACE.format(number)
             elif SECRETS.search(cell.source):
-                cell.source = SECRETS.sub(lambda m: indented(stub, m[1]), cell.source)
-            else:
+                stub = SECRETS.sub(lambda m: "\n".join(m[1] + line for line in lines), cell.source)
                 cell.source = stub
+            else:
+                cell.source = "\n".join(lines)
         elif is_test(cell):
             cell.source = SECRETS.sub("", cell.source).strip()
         return cell
@@ -87,41 +77,39 @@ class Course:
     def questions(self):
         """Return the questions, each with the highest mark, in the order of the assignment."""
         points = {}
-        for cell in self.source.cells:
-            if has_points(cell):
-                name = self.question(cell)
-                points[name] = points.get(name, 0) + cell.metadata.nbgrader.points
+        for cell in filter(has_points, self.source.cells):
+            name = self.question(cell)
+            points[name] = points.get(name, 0) + said(cell, "points")
         return points
 
     def by_hand(self):
-        """Return the questions that are marked by hand, each with its cell in the source."""
-        cells = filter(is_by_hand, self.source.cells)
-        return {self.question(cell): cell for cell in cells}
+        """Return the questions that are marked by hand, with their text and their guide."""
+        cells = self.source.cells
+        return {
+            self.question(cell): (before.source, cell.source)
+            for before, cell in zip(cells[:1] + cells, cells, strict=False)
+            if is_by_hand(cell)
+        }
 
-    def text_of(self, question):
-        """Return the text of a question, which is in the cell before its answer."""
-        places = [c.id for c in self.source.cells].index(f"{self.name}-{question}")
-        return self.source.cells[max(places - 1, 0)].source
-
-    def digest(self, notebook):
-        """Return what is the same for the same notebook and assignment, in hexadecimal digits."""
-        text = nbformat.writes(self.source) + nbformat.writes(notebook)
-        return hashlib.sha256(text.encode()).hexdigest()
+    def digest(self, *others):
+        """Return what is the same for the same assignment and texts, in hexadecimal digits."""
+        text = "".join([nbformat.writes(self.source), *others])
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def kind(cell, key):
-    """Return what nbgrader's metadata of a cell say of it."""
+def said(cell, key):
+    """Return what nbgrader's metadata of a cell say."""
     return cell.metadata.get("nbgrader", {}).get(key)
 
 
 def is_answer(cell):
     """Return whether students answer in a cell."""
-    return bool(kind(cell, "solution"))
+    return bool(said(cell, "solution"))
 
 
 def has_points(cell):
     """Return whether a cell has points: it is a test, or marked by hand."""
-    return bool(kind(cell, "grade"))
+    return bool(said(cell, "grade"))
 
 
 def is_test(cell):
@@ -134,31 +122,23 @@ def is_by_hand(cell):
     return has_points(cell) and is_answer(cell)
 
 
-def indented(text, by):
-    """Return text with each line moved to the right."""
-    return "\n".join(by + line for line in text.splitlines())
-
-
 def faults(source):
     """Return what is wrong with the form of an assignment."""
     found, seen = [], set()
-    for cell in source.cells:
-        if "nbgrader" not in cell.metadata:
-            continue
-        name = kind(cell, "grade_id")
-        if not isinstance(name, str) or name in seen:
+    for cell in (cell for cell in source.cells if "nbgrader" in cell.metadata):
+        name = said(cell, "grade_id")
+        if not name or name in seen:
             found.append(f"two cells are called {name}" if name else "a cell has no grade_id")
         seen.add(name)
-        if has_points(cell) and not (kind(cell, "points") or 0) > 0:
+        if has_points(cell) and not (said(cell, "points") or 0) > 0:
             found.append(f"{name} has no points")
         for word in ("SOLUTION", "HIDDEN TESTS"):
             if cell.source.count(f"### BEGIN {word}\n") != cell.source.count(f"### END {word}"):
                 found.append(f"{name} has a BEGIN or END {word} without the other")
-        if cell.cell_type == "code":
-            try:
-                compile(cell.source, name or "a cell", "exec")
-            except SyntaxError as error:
-                found.append(f"{name} is no Python: SyntaxError: {error}")
+        try:
+            compile(cell.source if cell.cell_type == "code" else "", str(name), "exec")
+        except SyntaxError as error:
+            found.append(f"{name} is no Python: SyntaxError: {error}")
     return found
 
 
@@ -170,23 +150,21 @@ def leaks(source, released):
     blocks, public = [], set()
     for cell in source.cells:
         if is_by_hand(cell):
-            blocks.append(lines_of(cell.source))
+            blocks.append(_lines(cell.source))
         else:
-            blocks += [lines_of(found[2]) for found in SECRETS.findall(cell.source)]
-            public |= lines_of(SECRETS.sub("", cell.source))
-    code = {line for c in released.cells if c.cell_type == "code" for line in lines_of(c.source)}
+            blocks += [_lines(found[2]) for found in SECRETS.findall(cell.source)]
+            public |= _lines(SECRETS.sub("", cell.source))
+    code = {line for c in released.cells if c.cell_type == "code" for line in _lines(c.source)}
     quoting = [cell.source for cell in released.cells if cell.cell_type != "code"]
     quoting += [json.dumps(cell.metadata).replace('\\"', '"') for cell in released.cells]
     found = {line for line in code if line.startswith(("### BEGIN", "### END"))}
     for block in blocks:
         given = {line for line in block if line in code or any(line in q for q in quoting)}
         found |= given if given == block else given - public
-    return [
-        f"students would get this line of an answer or a hidden test: {line}"
-        for line in sorted(found)
-    ]
+    what = "students would get this line of an answer or a hidden test"
+    return [f"{what}: {line}" for line in sorted(found)]
 
 
-def lines_of(text):
+def _lines(text):
     """Return the lines that are long enough to say something."""
     return {line.strip() for line in text.splitlines() if len(line.strip()) > 12}

@@ -4,13 +4,11 @@ import functools
 import hashlib
 from pathlib import Path
 
-import nbformat
-
 from .collect import Unmarkable, collect
 from .course import Course, Failed, Refused, TooMuch
 from .kept import Kept, chosen
 from .kernel import bounds_memory, check_sandbox
-from .marking import judge
+from .marking import judge, set_up
 from .notebooks import notebook_of, written_by_hand
 from .page import Writer, body_of
 from .repository import MARKS, shown
@@ -34,32 +32,33 @@ def grade_assignment(
         raise Refused(f"Nobody called {only} has handed in something.")
     if sandboxed:
         see_that_the_sandbox_works()
-    course, limits = Course(path), Limits(cell=seconds)
+    course, limits, failed = Course(path), Limits(cell=seconds), []
     kept = Kept(course, folder)
     kept.options |= {name: value for name, value in options.items() if value}
-    marker = functools.partial(mark_student, course, limits, sandboxed, platform, source, again)
+    set_up(course)  # what it imports, the processes that mark have already
+    start = functools.partial(first_entries, course, platform, source)
+    marker = functools.partial(mark_student, course, limits, sandboxed, start, again)
     print(f"{len(students)} students have handed in something.", flush=True)
-    failed = []
     work = [(student, kept.records.get(student.key)) for student in students]
-    # a kernel may start again for each of two questions, and the pages take a while as well
+    # a notebook may take its time, and its tests and its page as well
     for number, result in enumerate(side_by_side(marker, work, 14 * seconds + 120)):
         student, record = work[number]
-        print(f"{number + 1:4} of {len(students)}  {student.student} … ", end="", flush=True)
         if isinstance(result, TooMuch):  # it would be so again at each repeat
-            result = first_entries(course, student, platform, source) | {"refused": str(result)}
-        if isinstance(result, Failed | str):
+            result = start(student) | {"refused": str(result)}
+        if isinstance(result, Failed):
             failed.append(student.student)
-            print(f"Not marked. {result}", flush=True)
-            continue
-        if result:
-            kept.keep(result)
-        record = result or record
-        print(record.get("refused") or summary(course, kept.row(record)), flush=True)
+            says = f"Not marked. {result}"
+        else:
+            if result:
+                kept.keep(result)
+            record = result or record
+            says = record.get("refused") or summary(course, kept.row(record))
+        print(f"{number + 1:4} of {len(students)}  {student.student} … {says}", flush=True)
     kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
-    others = len(kept.records) - sum(student.key in kept.records for student in students)
+    others = kept.records.keys() - {student.key for student in students}
     if others:
-        print(f"With {others} students who were marked before, and stay.")
+        print(f"With {len(others)} students who were marked before, and stay.")
     waiting = sum(len(row.waiting) for row in kept.rows())
     if waiting:
         print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}{out}")
@@ -83,15 +82,29 @@ def see_that_the_sandbox_works():
         )
 
 
-def mark_student(course, limits, sandboxed, platform, source, again, work):
-    """Mark one student; return a record, or None if it is the one that there is, or why not."""
+def first_entries(course, platform, source, student):
+    """Return the part of a record that says whose it is, and of which files."""
+    files = []
+    for name, read in sorted(student.files.items()):
+        try:
+            files.append((name, read()))
+        except Unmarkable as reason:
+            files.append((name, str(reason)))
+    entries = {"student": student.student, "number": student.number, "key": student.key}
+    entries |= {"platform": platform if student.number else "", "place": student.place}
+    entries |= {"late": student.late, "source": str(source.resolve())}
+    return entries | {"fingerprint": course.digest(*map(repr, files))}
+
+
+def mark_student(course, limits, sandboxed, start, again, work):
+    """Mark one student; return a record, or None if it is the one that there is."""
     student, before = work
-    record = first_entries(course, student, platform, source)
+    record = start(student)
     if before and not again:
         if before["fingerprint"] == record["fingerprint"]:
             return None
         if not student.number and before["source"] != record["source"]:
-            return (
+            raise Failed(
                 f"A student of this name is in these marks already, from {before['source']}. "
                 "Is it the same one, with another notebook? Then add AGAIN=yes. If not, give this "
                 "class another folder: OUT=…"
@@ -103,29 +116,7 @@ def mark_student(course, limits, sandboxed, platform, source, again, work):
         record["body"] = body_of(course, notebook, marks, outputs)
     except Unmarkable as reason:
         record["refused"] = str(reason)
-    except MemoryError:
-        record["refused"] = "This needs far more memory than the work of a student does."
     return record
-
-
-def first_entries(course, student, platform, source):
-    """Return the part of a record that says whose it is, and of what."""
-    entries = {"student": student.student, "number": student.number, "key": student.key}
-    entries |= {"platform": platform if student.number else "", "place": student.place}
-    entries |= {"late": student.late, "source": str(source.resolve())}
-    return entries | {"fingerprint": fingerprint(course, student)}
-
-
-def fingerprint(course, student):
-    """Return what is the same for the same files and the same assignment."""
-    digest = hashlib.sha256(nbformat.writes(course.source).encode())
-    for name, read in sorted(student.files.items()):
-        try:
-            content = hashlib.sha256(read()).hexdigest()
-        except Unmarkable as reason:
-            content = str(reason)
-        digest.update(repr((name, content)).encode("utf-8", "replace"))
-    return digest.hexdigest()
 
 
 def written(course, notebook):
@@ -133,12 +124,7 @@ def written(course, notebook):
     found = {}
     for name, parts in written_by_hand(notebook, course.released).items():
         writer = Writer()
-        pieces = [
-            writer.markdown(part.source, part.get("attachments"))
-            if part.cell_type == "markdown"
-            else writer.code(part.source)
-            for part in parts
-        ]
+        pieces = [writer.cell(part) for part in parts]
         text = repr([(part.source, part.get("attachments")) for part in parts])
         digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
         question = name.removeprefix(f"{course.name}-")

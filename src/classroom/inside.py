@@ -15,28 +15,23 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 
 KEPT = 20_100  # characters of a cell's output that are worth sending; the grader keeps fewer
+OUTPUTS = []  # what a cell prints and shows, as pairs of a kind and a text
 
 
-class Outputs(list):
-    """What a cell prints and shows, as pairs of a kind and a text."""
+def add(kind, text):
+    """Add a text to the outputs, to the last one if that is of its kind."""
+    room = KEPT - sum(len(t) for k, t in OUTPUTS if k != "png") if kind != "png" else len(text)
+    if text and room > 0:
+        if OUTPUTS and OUTPUTS[-1][0] == kind and kind in {"stdout", "stderr"}:
+            OUTPUTS[-1][1] += text[:room]
+        else:
+            OUTPUTS.append([kind, text[:room]])
 
-    def add(self, kind, text):
-        """Append a text, to the last one if that is of its kind."""
-        if not text:
-            return
-        room = KEPT if kind == "png" else KEPT - sum(len(t) for k, t in self if k != "png")
-        if kind == "png" or room > 0:
-            if self and self[-1][0] == kind and kind in {"stdout", "stderr"}:
-                self[-1][1] += text[:room]
-            else:
-                self.append([kind, text if kind == "png" else text[:room]])
 
-    def show(self, data):
-        """Add what is displayed, as a picture where it is one."""
-        if isinstance(data.get("image/png"), str):
-            self.add("png", data["image/png"])
-        elif "text/plain" in data:
-            self.add("text", str(data["text/plain"]))
+def show(data, *given, **options):
+    """Add what is displayed, as a picture where it is one."""
+    picture = data.get("image/png")
+    add(*(("png", picture) if isinstance(picture, str) else ("text", data.get("text/plain", ""))))
 
 
 class Printed(io.TextIOBase):
@@ -49,53 +44,42 @@ class Printed(io.TextIOBase):
 
     def write(self, text):
         """Add a text."""
-        OUTPUTS.add(self.kind, text)
+        add(self.kind, text)
         return len(text)
 
 
 class Publisher(DisplayPublisher):
-    """Keeps what `display` shows."""
+    """Keeps what `display` shows, even if it is cleared: nobody looks at it meanwhile."""
 
-    def publish(self, data, *given, **options):
-        """Add it to the outputs."""
-        OUTPUTS.show(data)
-
-    def clear_output(self, wait=False):
-        """Keep what was there: nobody looks at it meanwhile."""
+    publish = staticmethod(show)
+    clear_output = staticmethod(lambda wait=False: None)
 
 
 class Hook(DisplayHook):
-    """Keeps the value of a cell's last line."""
+    """Keeps the value of a cell's last line, without its number."""
 
-    def write_output_prompt(self):
-        """Print no number."""
-
-    def write_format_data(self, data, metadata=None):
-        """Add it to the outputs."""
-        OUTPUTS.show(data)
+    write_format_data = staticmethod(show)
+    write_output_prompt = staticmethod(lambda: None)
 
 
 class Shell(InteractiveShell):
-    """IPython, with its magics, but without history, terminal and questions."""
+    """IPython, with its magics, but without history, terminal, windows and questions."""
 
     display_pub_class = Type(Publisher)
     displayhook_class = Type(Hook)
+    enable_gui = staticmethod(lambda gui=None: None)
 
     def _showtraceback(self, kind, error, lines):
-        OUTPUTS.add("error", "\n".join(map(str, lines)))
+        add("error", "\n".join(map(str, lines)))
 
     def ask_exit(self):
         """End after this cell."""
         self.exit_now = True
 
-    def enable_gui(self, gui=None):
-        """Do without windows."""
-
 
 def serve(requests, replies):
     """Do what each line of one pipe asks, and answer with a line in the other, until it ends."""
-    Shell.colors = "nocolor"
-    shell, process = Shell.instance(), os.getpid()
+    shell, process = Shell.instance(colors="nocolor"), os.getpid()
     shell.history_manager.enabled = False
     sys.stdout, sys.stderr = Printed("stdout"), Printed("stderr")
     for line in requests:
@@ -107,16 +91,14 @@ def serve(requests, replies):
             shell.run_cell(order["run"], store_history=True)
             reply = {"outputs": OUTPUTS}
         if os.getpid() != process or shell.exit_now:  # a copy of this process, or "exit()"
-            os._exit(0)
-        text = json.dumps({"number": order["number"], **reply}) + "\n"
-        left = text.encode()
+            break
+        left = json.dumps({"number": order["number"], **reply}).encode() + b"\n"
         while left:
             left = left[os.write(replies, left) :]
     os._exit(0)
 
 
 if __name__ == "__main__":
-    OUTPUTS = Outputs()
     pipes = os.dup(0), os.dup(1)
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):

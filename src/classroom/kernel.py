@@ -36,13 +36,9 @@ class Stopped(Exception):
 
 
 class Kernel:
-    """The kernel of one student; use it in a `with` statement.
+    """The kernel of one student; use it in a `with` statement, which starts the notebook's time.
 
-    Parameters
-    ----------
-    limits : Limits
-    sandboxed : bool
-        False runs the code with all rights of the teacher, with the limits of time and output only.
+    Without a sandbox the code has all rights of the teacher, and limits of time and output only.
     """
 
     def __init__(self, limits, sandboxed=True):
@@ -51,12 +47,10 @@ class Kernel:
         self.until, self.number, self.received, self.done = None, 0, bytearray(), []
 
     def __enter__(self):
-        """Start the time of the notebook."""
         self.until = time.monotonic() + self.limits.notebook
         return self
 
     def __exit__(self, *_):
-        """End the kernel."""
         self.stop()
 
     def start(self):
@@ -71,20 +65,17 @@ class Kernel:
                 command = ["sh", "-c", enter, str(self.group / "cgroup.procs"), *command]
             else:
                 command = [*(memory_scope(self.limits.memory) or []), *command]
-        parent = os.getpid()
+        parent, pipe = os.getpid(), subprocess.PIPE
+        pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL, "bufsize": 0}
         self.process = subprocess.Popen(
             command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
+            **pipes,
             cwd="/",
             env=variables,
             start_new_session=True,
             preexec_fn=lambda: live_with_parent(parent),
         )
-        for pipe in (self.process.stdin, self.process.stdout):
-            os.set_blocking(pipe.fileno(), False)
+        os.set_blocking(self.process.stdin.fileno(), False)
         try:
             self._ask({"run": ""}, time.monotonic() + 60)
         except Stopped:
@@ -96,7 +87,7 @@ class Kernel:
                 self.run(cell)
 
     def stop(self):
-        """End the kernel and all its processes, at once."""
+        """End the kernel and all its processes, at once; what runs next starts a new one."""
         if self.process:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
@@ -111,64 +102,30 @@ class Kernel:
         self.process = self.group = None
         self.received.clear()
 
-    forget = stop  # what runs next starts a new one, which knows the cells and nothing else
-
     def run(self, source):
         """Run a cell and return its outputs; cells that ended are repeated in a new kernel.
 
-        Parameters
-        ----------
-        source : str
-
-        Returns
-        -------
-        list
-            As `received.read_outputs` describes them.
-
-        Raises
-        ------
-        Stopped
-            If the kernel had to be ended, or ended itself. The next call starts a new one.
+        Raises Stopped if the kernel had to be ended, or ended itself.
         """
         outputs = self._execute({"run": source}, read_outputs)
         self.done.append(source)
         return outputs
 
     def call(self, name, arguments):
-        """Call a function in the kernel.
-
-        Parameters
-        ----------
-        name : str
-        arguments : tuple
-
-        Returns
-        -------
-        dict
-            As `travel.answer` describes it, with everything unpacked.
-
-        Raises
-        ------
-        Stopped
-            As `run`, and if the kernel sends something that is not an answer.
-        """
+        """Call a function, and return what `travel.answer` describes; raises Stopped as `run`."""
         return self._execute({"call": name, "arguments": travel.pack(arguments)}, read_answer)
 
     def _execute(self, order, read):
-        """Give an order within the limits, and return what `read` finds in the reply."""
         if self.process is None:
             self.start()
         try:
             return read(self._ask(order, time.monotonic() + self.limits.cell))
-        except Stopped:
+        except (Stopped, ValueError) as error:
             self.stop()
-            raise
-        except ValueError as error:
-            self.stop()
-            raise Stopped(f"the kernel sent {error}") from error
+            raise error if isinstance(error, Stopped) else Stopped(f"it sent {error}") from error
 
     def _ask(self, order, end):
-        """Send an order and return the reply to it."""
+        """Send an order and return the reply to it, whatever JSON that is."""
         self.number += 1
         left = json.dumps(order | {"number": self.number}).encode() + b"\n"
         stdin, stdout, seen = self.process.stdin, self.process.stdout, 0
@@ -178,35 +135,28 @@ class Kernel:
                 raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
             if now > end:
                 raise Stopped(f"it took more than {self.limits.cell:g} s")
-            patience = max(0, min(end, self.until) - now) + 0.01
+            patience = min(end, self.until) - now + 0.01
             readable, _, _ = select.select([stdout], [stdin] if left else [], [], patience)
             try:
-                if left:
-                    left = left[stdin.write(left) or 0 :]
-                piece = stdout.read(2**20) if readable else None
+                left = left[stdin.write(left) or 0 :] if left else left
+                piece = stdout.read(2**20) if readable else b""
             except OSError:
-                piece = b""
-            if piece == b"":
+                piece, readable = b"", [stdout]
+            if readable and not piece:
                 raise Stopped("it ended Python, or used more memory than there is for it")
-            self.received += piece or b""
+            self.received += piece
             while (place := self.received.find(b"\n", seen)) >= 0:
-                line = bytes(self.received[:place])
+                line, seen = bytes(self.received[:place]), 0
                 del self.received[: place + 1]
-                seen = 0
-                reply = json_of(line)
+                try:
+                    reply = json.loads(line)
+                except (ValueError, RecursionError):
+                    reply = None
                 if not isinstance(reply, dict) or reply.get("number") == self.number:
                     return reply
             seen = len(self.received)
             if seen > MESSAGE:
                 raise Stopped(f"it sent more than {MESSAGE // 2**20} MiB")
-
-
-def json_of(line):
-    """Return what a line of JSON says, and None if it is none."""
-    try:
-        return json.loads(line)
-    except (ValueError, RecursionError):
-        return None
 
 
 def check_sandbox():

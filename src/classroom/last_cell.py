@@ -9,8 +9,8 @@ LONGEST = None
 ALL = None
 
 
-def read_notebooks():
-    """Return this notebook as it was saved; there may be copies of it beside it."""
+def saved_notebooks():
+    """Return this notebook as it was saved last, and other ones beside it."""
     try:
         from google.colab import _message
 
@@ -20,44 +20,24 @@ def read_notebooks():
         return [json.loads(path.read_text(encoding="utf-8")) for path in files]
 
 
-def check_notebook(cells):
-    """Return what is still to be done, as sentences."""
-    sources, found = [], {}
-    for cell in cells:
-        text = cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
-        name = cell["metadata"].get("nbgrader", {}).get("grade_id") or cell.get("id")
-        sources.append(text)
-        found[name] = found.get(name, "") + text
-    todo = [
-        f"Question {question[1:]} has no answer yet."
-        for name, question in ANSWERS.items()
-        if not found.get(name, "").strip()
-        or "raise NotImplementedError()" in found[name]
-        or (found[name].startswith("✍") and "\n" not in found[name].strip())
-    ]
-    if max(map(len, sources)) > LONGEST or sum(map(len, sources)) > ALL:
-        todo.append(f"It is too long: a cell may have {LONGEST} characters, all together {ALL}.")
-    return todo
-
-
-def check_file():
-    """Print whether the notebook will be accepted."""
-    for notebook in read_notebooks():
-        names = {cell.get("id") for cell in notebook["cells"]}
-        names |= {
-            cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in notebook["cells"]
-        }
-        if names & ANSWERS.keys():
-            todo = check_notebook(notebook["cells"])
-            answered = sum(f"Question {q[1:]} has" not in " ".join(todo) for q in ANSWERS.values())
-            state = "not complete yet" if todo else "complete"
-            accepted = (
-                "will not be accepted" if "too long" in " ".join(todo) else "will be accepted"
-            )
-            print(f"{state}, {answered} of {len(ANSWERS)} questions answered, {accepted}", *todo)
-            return
-    print("There is no saved copy of this notebook in this folder: save it, and run this again.")
+def check(notebook):
+    """Return whether a notebook will be accepted, or None if it is another one."""
+    texts = {}
+    for number, cell in enumerate(notebook["cells"]):
+        name = cell["metadata"].get("nbgrader", {}).get("grade_id") or cell.get("id", number)
+        texts[name] = texts.get(name, "") + "".join(cell["source"])
+    if not ANSWERS.keys() & texts.keys():
+        return None
+    blank = ("raise NotImplementedError()", "goes here, into this cell.*")
+    answers = {question: texts.get(name, "").strip() for name, question in ANSWERS.items()}
+    todo = [q[1:] for q, text in answers.items() if not text or text.endswith(blank)]
+    if max(map(len, texts.values())) > LONGEST or sum(map(len, texts.values())) > ALL:
+        return f"too long: a cell may have {LONGEST} characters, all cells together {ALL}"
+    state = f"not complete, question {' and '.join(todo)} has no answer" if todo else "complete"
+    done = len(answers) - len(todo)
+    return f"{state}, {done} of {len(answers)} questions answered, will be accepted"
 
 
 if __name__ == "__main__":
-    check_file()
+    found = [says for says in map(check, saved_notebooks()) if says]
+    print(*found[:1] or ["There is no saved copy of this notebook here: save it, and try again."])

@@ -13,6 +13,8 @@ import threading
 import traceback
 import warnings
 
+import nbformat
+
 from .course import has_points, is_answer, is_test
 from .kernel import Kernel, Stopped
 
@@ -21,43 +23,39 @@ SIGNALS = (StopIteration, StopAsyncIteration, MemoryError, TimeoutError, Warning
 
 
 def judge(course, notebook, limits, sandboxed=True, seed=None):
-    """Run a notebook and its tests.
+    """Run a notebook, as `notebooks.assemble` returns it, and its tests.
 
-    Parameters
-    ----------
-    course : Course
-    notebook : nbformat.NotebookNode
-        As `notebooks.assemble` returns it.
-    limits : Limits
-    sandboxed : bool
-    seed : int, optional
-        What the hidden tests draw their inputs from; default: the digest of the notebook, so that
-        each notebook gets inputs of its own, the same whenever it is marked again.
-
-    Returns
-    -------
-    tuple of (dict, list)
-        The marks of the questions that tests mark, and for each cell of the notebook its outputs.
+    The hidden tests draw their inputs from the seed. By default each notebook has its own, the same
+    whenever it is marked again. Returns the marks of the questions that tests mark, and for each
+    cell its outputs.
     """
-    seed = int(course.digest(notebook)[:8], base=16) if seed is None else seed
+    seed = int(course.digest(nbformat.writes(notebook))[:8], base=16) if seed is None else seed
     tests = {cell.id: cell for cell in course.source.cells if is_test(cell)}
-    marks = {course.question(test): 0.0 for test in tests.values()}
-    outputs = []
+    marks, outputs = {course.question(test): 0.0 for test in tests.values()}, []
     with Kernel(limits, sandboxed) as kernel, patience(limits.notebook + 30):
-        judged = {"__name__": "__main__", "SEED": seed, "FORGET": kernel.forget}
-        for cell in course.source.cells:
-            if cell.cell_type == "code" and not has_points(cell) and not is_answer(cell):
-                run_here(cell.source, judged)
+        judged = set_up(course) | {"SEED": seed, "FORGET": kernel.stop}
         for cell in notebook.cells:
-            test = tests.get(cell.id)
+            test, shown = tests.get(cell.id), []
             if test:
                 judged |= {name: Answer(kernel, name) for name in course.names}
                 passed, shown = run_here(test.source, judged)
                 marks[course.question(test)] += test.metadata.nbgrader.points if passed else 0
-            else:
-                shown = run_there(cell.source, kernel) if cell.cell_type == "code" else []
+            elif cell.cell_type == "code":
+                try:
+                    shown = kernel.run(cell.source)
+                except Stopped as stopped:
+                    shown = [("error", f"This cell was stopped: {stopped}.")]
             outputs.append(shown)
     return marks, outputs
+
+
+def set_up(course):
+    """Return the names that the cells of an assignment define before its tests run."""
+    namespace = {"__name__": "__main__"}
+    for cell in course.source.cells:
+        if cell.cell_type == "code" and not has_points(cell) and not is_answer(cell):
+            run_here(cell.source, namespace)
+    return namespace
 
 
 @contextlib.contextmanager
@@ -84,19 +82,13 @@ class Answer:
 
     It gets copies of its arguments; a call that changes them is an error. After a call that had to
     be stopped, the others fail at once: each would cost its time again.
-
-    Parameters
-    ----------
-    kernel : kernel.Kernel
-    name : str
     """
 
     def __init__(self, kernel, name):
-        self.kernel, self.__name__ = kernel, name
-        self.stopped = None
+        self.kernel, self.__name__, self.stopped = kernel, name, None
 
     def __call__(self, *arguments):
-        """Call the function; its errors and NumPy's warnings are raised here too."""
+        """Call it; its errors and NumPy's warnings are raised here as well."""
         if self.stopped:
             raise RuntimeError(f"not called any more: {self.stopped}")
         try:
@@ -124,7 +116,7 @@ def error_of(name, text):
 
 def run_here(source, namespace):
     """Run setup or tests in this process; return whether it passed, and the outputs."""
-    printed, outputs = io.StringIO(), []
+    printed, failed = io.StringIO(), []
     name = f"<test {hashlib.sha256(source.encode()).hexdigest()[:8]}>"
     linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
@@ -133,15 +125,6 @@ def run_here(source, namespace):
             exec(compile(source, name, "exec"), namespace)
         except Exception as error:
             lines = traceback.format_exception_only(error)
-            outputs.append(("error", "".join(lines)[:5000].rstrip()))
-    if printed.getvalue():
-        outputs.insert(0, ("stdout", printed.getvalue()[:50_000]))
-    return outputs[-1:] == [] or outputs[-1][0] != "error", outputs
-
-
-def run_there(source, kernel):
-    """Run a cell in the student's kernel, and return the outputs."""
-    try:
-        return kernel.run(source)
-    except Stopped as stopped:
-        return [("error", f"This cell was stopped: {stopped}.")]
+            failed = [("error", "".join(lines)[:5000].rstrip())]
+    shown = [("stdout", printed.getvalue()[:50_000])] if printed.getvalue() else []
+    return not failed, shown + failed

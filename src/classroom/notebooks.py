@@ -9,6 +9,7 @@ import nbformat
 
 from .collect import NOISE, Unmarkable, archive_files, printable
 from .course import is_answer, is_by_hand
+from .received import BASE64
 
 TOGETHER = 100 * 2**20  # bytes of all files of a student
 MOST = 200  # files of a student, and of an archive among them
@@ -21,29 +22,15 @@ OURS = re.compile(
 
 
 def notebook_of(handed_in, master):
-    """Return a student's notebook of an assignment, put back into the released form.
+    """Return a student's notebook of an assignment, put back into the form of the released one.
 
-    Parameters
-    ----------
-    handed_in : HandedIn
-    master : nbformat.NotebookNode
-        The assignment as it was released.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-
-    Raises
-    ------
-    Unmarkable
-        If there is no such notebook, or more than one.
+    Raises Unmarkable if there is no such notebook, or more than one.
     """
     found, reasons, size = {}, [], 0
-    blank = content_of(assemble(master, master))
     waiting = [(name, read, True) for name, read in sorted(handed_in.files.items())[:MOST]]
-    while waiting:
+    while waiting and size <= TOGETHER:
         name, read, outermost = waiting.pop(0)
-        last = PurePosixPath(name).name
+        last = printable(PurePosixPath(name).name)
         try:
             content = read()
             size += len(content)
@@ -53,17 +40,15 @@ def notebook_of(handed_in, master):
                 inner = [i for i in archive_files(last, content).items() if i[1]][:MOST]
                 waiting += [(n, r, False) for n, r in inner if not NOISE.search(n)]
                 continue
-            theirs = read_notebook(printable(last), content)
-            if not answers_in(theirs, master):
-                raise Unmarkable(f"{printable(last)} is no notebook of this assignment.")
+            theirs = read_notebook(last, content)
+            if named_cells(master).keys().isdisjoint(map(grade_id, theirs.cells)):
+                raise Unmarkable(f"{last} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
-            found.setdefault(content_of(notebook), (printable(last), notebook))
+            found.setdefault(content_of(notebook), (last, notebook))
         except Unmarkable as reason:
             reasons.append(str(reason))
-            if size > TOGETHER:
-                break
-    if len(found) > 1:
-        found.pop(blank, None)  # the assignment as it was given out
+    if len(found) > 1:  # without the assignment as it was given out
+        found.pop(content_of(assemble(master, master)), None)
     if len(found) > 1:
         names = " and ".join(sorted(name for name, _ in found.values()))
         raise Unmarkable(f"There are {len(found)} different notebooks: {names}; keep one.")
@@ -74,15 +59,15 @@ def notebook_of(handed_in, master):
 
 def read_notebook(name, content):
     """Return a notebook of any age, or say why it is none."""
+    damaged = Unmarkable(f"{name} is damaged: it is no complete notebook.")
     try:
-        text = content.decode("utf-8-sig")
-        data = json.loads(text)
+        data = json.loads(content.decode("utf-8-sig"))
     except (UnicodeDecodeError, ValueError, RecursionError):
         if re.search(rb"^(<{7}|>{7}) ", content, flags=re.M):
             raise Unmarkable(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
-        if name.lower().endswith(".ipynb"):
-            raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
-        raise Unmarkable(f"{name} is no notebook (.ipynb).") from None
+        data = damaged if name.lower().endswith(".ipynb") else None
+    if data is damaged:
+        raise damaged
     if not isinstance(data, dict) or "nbformat" not in data:
         raise Unmarkable(f"{name} is no notebook (.ipynb).")
     try:
@@ -96,22 +81,20 @@ def read_notebook(name, content):
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
     except Exception:
-        raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+        raise damaged from None
     if len(notebook.cells) > CELLS:
         raise Unmarkable(f"{name} has more than {CELLS} cells.")
     lengths = [len(cell.source) for cell in notebook.cells]
     if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
-        raise Unmarkable(
-            f"{name} is too long: a cell may have {LONGEST} characters, all cells together {ALL}."
-        )
+        long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
+        raise Unmarkable(f"{name} is too long: {long}.")
     return notebook
 
 
 def content_of(notebook):
     """Return what two notebooks with the same text have in common, whatever their identifiers."""
-    return json.dumps(
-        [[c.cell_type, c.source.strip(), c.get("attachments")] for c in notebook.cells]
-    )
+    cells = notebook.cells
+    return json.dumps([[c.cell_type, c.source.strip(), c.get("attachments")] for c in cells])
 
 
 def grade_id(cell):
@@ -126,48 +109,30 @@ def assemble(theirs, master):
 
     Cells are known by their names, which are in their metadata and, where a program has dropped
     these, in their identifiers. Pieces of an answer that was split or copied are joined. Everything
-    but answers and added cells is taken from the assignment.
-
-    Parameters
-    ----------
-    theirs, master : nbformat.NotebookNode
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        With every cell of the assignment once, in its form, and no outputs.
+    but answers and added cells is taken from the assignment, of which every cell is there once, in
+    its form. There are no outputs.
     """
-    named = named_cells(master)
-    pieces = defaultdict(list)
+    named, pieces = named_cells(master), defaultdict(list)
     for cell in theirs.cells:
         pieces[grade_id(cell)].append(cell)
     cells, left, free = [], list(named), {cell.get("id") for cell in master.cells}
     for cell in theirs.cells:
         name = grade_id(cell)
         if name in named:
-            if name in left:
-                place = left.index(name)
-                cells += [answered(named[n], pieces[n]) for n in left[: place + 1]]
-                left = left[place + 1 :]
+            place = left.index(name) + 1 if name in left else 0
+            cells += [answered(named[n], pieces[n]) for n in left[:place]]
+            left = left[place:]
         elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
-            plain = nbformat.from_dict({"cell_type": cell.cell_type, "metadata": {}})
-            plain.id = name if name in free else None
+            new = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
+            new |= {"outputs": [], "execution_count": None} if cell.cell_type == "code" else {}
+            plain = nbformat.from_dict(new | {"id": name if name in free else None})
             free.discard(name)
-            plain.source = cell.source
-            if cell.cell_type == "code":
-                plain.outputs, plain.execution_count = [], None
             add_pictures(plain, [cell])
             cells.append(plain)
     cells += [answered(named[n], pieces[n]) for n in left]
     for number, cell in enumerate(cells):
-        if cell.id is None:
-            cell.id = f"added-{number}"
+        cell.id = cell.id or f"added-{number}"
     return nbformat.from_dict({**master, "cells": cells})
-
-
-def answers_in(theirs, master):
-    """Return whether a notebook has any cell of the assignment."""
-    return not named_cells(master).keys().isdisjoint(map(grade_id, theirs.cells))
 
 
 def named_cells(master):
@@ -193,44 +158,29 @@ def add_pictures(cell, pieces):
         for name, data in attachments.items() if isinstance(attachments, dict) else ():
             for kind in ("image/png", "image/jpeg"):
                 text = data.get(kind) if isinstance(data, dict) else None
-                if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", text):
+                if isinstance(text, str) and BASE64.fullmatch(text):
                     found[printable(str(name))] = {kind: text}
     if found and cell.cell_type == "markdown":
         cell.attachments = found
 
 
 def written_by_hand(notebook, master):
-    """Return what a student has written for each question that is marked by hand.
+    """Return what was written for each answer that is marked by hand and not blank, as cells.
 
     An answer beside its cell counts as well: in a cell that was added after the tests before, in
     the text of the question, in a raw cell.
-
-    Parameters
-    ----------
-    notebook, master : nbformat.NotebookNode
-        The first as `assemble` returns it.
-
-    Returns
-    -------
-    dict of str to list of nbformat.NotebookNode
-        For the name of each answer that is not blank, the cells with what was written.
     """
     given = {cell.id: cell.source.strip() for cell in master.cells}
     lines = {line.strip() for text in given.values() for line in text.splitlines()}
     found, beside = {}, []  # what was written since the last named cell, and after an answer
     for cell in notebook.cells:
-        named = cell.id in given and "nbgrader" in cell.metadata
         mine = [line for line in cell.source.splitlines() if line.strip() not in lines]
         part = nbformat.from_dict({**cell, "source": "\n".join(mine).strip()})
-        if named and is_by_hand(cell):
-            found[cell.id] = beside = beside + ([part] if has_content(part) else [])
-        elif named:
+        parts = [part] if part.source or part.get("attachments") else []
+        if is_by_hand(cell):
+            found[cell.id] = beside = beside + parts
+        elif "nbgrader" in cell.metadata:
             beside = []
-        elif has_content(part) and cell.source.strip() not in given.values():
-            beside.append(part)
+        elif cell.source.strip() not in given.values():
+            beside += parts
     return {name: parts for name, parts in found.items() if parts}
-
-
-def has_content(cell):
-    """Return whether something is in a cell."""
-    return bool(cell.source or cell.get("attachments"))

@@ -9,6 +9,7 @@ from markdown_it import MarkdownIt
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
+from .course import said
 from .marking import patience
 
 PICTURES = 1_500_000  # characters of all pictures of a page, in base64
@@ -20,20 +21,18 @@ FORMULA_ATTRIBUTES = {
     *("movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator"),
     *("stretchy", "symmetric", "voffset", "width", "xmlns"),
 }
-STYLE = """
-body { font-family: system-ui, sans-serif; line-height: 1.5; margin: 1.5em auto; padding: 0 1em;
-  max-width: 52em; color-scheme: light dark }
-pre, code { font-family: ui-monospace, monospace; font-size: .9em }
-pre { overflow-x: auto; padding: .6em; margin: .4em 0; border-left: 3px solid #8888 }
-pre.code { background: #8881 } pre.error, pre.stderr { border-color: #c33 }
-img, math { max-width: 100%; overflow-x: auto } table { border-collapse: collapse }
-td, th { border: 1px solid #8888; padding: .2em .7em; text-align: left; vertical-align: top }
-h2 { font-size: 1.05em; margin: 1.6em 0 .3em } .text { overflow-x: auto }
-"""
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title>
-<style>{style}</style></head>
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
+body {{ font-family: system-ui, sans-serif; line-height: 1.5; margin: 1.5em auto; padding: 0 1em;
+  max-width: 52em; color-scheme: light dark }}
+pre, code {{ font-family: ui-monospace, monospace; font-size: .9em }}
+pre {{ overflow-x: auto; padding: .6em; margin: .4em 0; border-left: 3px solid #8888 }}
+pre.code {{ background: #8881 }} pre.error, pre.stderr {{ border-color: #c33 }}
+img, math {{ max-width: 100%; overflow-x: auto }} table {{ border-collapse: collapse }}
+td, th {{ border: 1px solid #8888; padding: .2em .7em; text-align: left; vertical-align: top }}
+h2 {{ font-size: 1.05em; margin: 1.6em 0 .3em }} .text {{ overflow-x: auto }}
+</style></head>
 <body>
 {body}
 </body></html>
@@ -42,12 +41,7 @@ PAGE = """<!DOCTYPE html>
 
 def page(title, body):
     """Return a page that fits a phone as well."""
-    return PAGE.format(title=html.escape(title), style=STYLE, body=body)
-
-
-def preformatted(kind, text):
-    """Return text as it is."""
-    return f'<pre class="{kind}">{html.escape(text)}</pre>'
+    return PAGE.format(title=html.escape(title), body=body)
 
 
 class Writer:
@@ -56,48 +50,47 @@ class Writer:
     def __init__(self):
         self.pictures, self.text, self.seconds = PICTURES, TEXT, SECONDS
 
-    def fitted(self, piece, instead="<p>… there is no room for more.</p>"):
-        """Return a piece, or what is shown instead if there is no room for it."""
-        if len(piece) > self.text:
-            return instead
+    def plain(self, kind, text):
+        """Return text as it is."""
+        piece = f'<pre class="{kind}">{html.escape(text)}</pre>'
         self.text -= len(piece)
-        return piece
+        return piece if self.text > 0 else "<p>… there is no room for more.</p>"
 
     def picture(self, kind, data, text=""):
         """Return a picture, if there is room."""
         if len(data) > self.pictures:
             return "<p>… a picture is too large to be shown here.</p>"
         self.pictures -= len(data)
-        data = "".join(data.split())
-        return f'<img src="data:{kind};base64,{html.escape(data)}" alt="{html.escape(text)}">'
-
-    def code(self, source):
-        """Return code."""
-        return self.fitted(preformatted("code", source))
+        source = f"data:{kind};base64,{''.join(data.split())}"
+        return f'<img src="{html.escape(source)}" alt="{html.escape(text)}">'
 
     def outputs(self, outputs):
         """Return the outputs of a cell."""
         return "\n".join(
-            self.picture("image/png", text)
-            if kind == "png"
-            else self.fitted(preformatted(kind, text))
+            self.picture("image/png", text) if kind == "png" else self.plain(kind, text)
             for kind, text in outputs
         )
 
     def markdown(self, source, attachments=None):
-        """Return Markdown as HTML, or as it was typed if that would take too long."""
+        """Return Markdown as HTML, or as it was typed if that takes too long or grows too large."""
         room, start = self.pictures, time.monotonic()
         try:
             with patience(max(self.seconds, 0.01)):
                 piece = self._parser(attachments or {}).render(source)
+            size = len(piece) - (room - self.pictures)
         except (TimeoutError, MemoryError, RecursionError, ValueError):
-            piece = preformatted("text", source)
+            size = self.text + 1
         self.seconds -= time.monotonic() - start
-        size = len(piece) - (room - self.pictures)
         if size > self.text:
-            return self.fitted(preformatted("text", source))
+            return self.plain("text", source)
         self.text -= size
         return f'<div class="text">{piece}</div>'
+
+    def cell(self, cell):
+        """Return a cell, without outputs."""
+        if cell.cell_type == "markdown":
+            return self.markdown(cell.source, cell.get("attachments"))
+        return self.plain("code", cell.source)
 
     def _parser(self, attachments):
         parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -137,20 +130,15 @@ def body_of(course, notebook, marks, outputs):
     writer, pieces, points = Writer(), [], course.questions()
     tests = {cell.id: cell.source for cell in course.source.cells}
     for cell, shown in zip(notebook.cells, outputs, strict=True):
-        name = cell.metadata.get("nbgrader", {}).get("grade_id", "")
+        name, what = said(cell, "grade_id"), "answer"
         if name:
-            question = course.question(cell)
-            number, part = question.removeprefix("q"), name.rpartition("-")[2]
-            what = f"{part} tests" if part in {"visible", "hidden"} else "answer"
+            question, part = course.question(cell), name.rpartition("-")[2]
+            what = f"{part} tests" if part in {"visible", "hidden"} else what
             gained = f": {marks[question]:g} of {points[question]:g}" if part == "hidden" else ""
-            pieces.append(f"<h2>Question {number}, {html.escape(what)}{gained}</h2>")
-        if cell.cell_type == "markdown":
-            pieces.append(writer.markdown(cell.source, cell.get("attachments")))
-        elif name and what != "answer":
-            pieces.append(writer.outputs(shown))
-            source = writer.code(tests[name])
-            pieces.append(f"<details><summary>The {what}</summary>{source}</details>")
+            pieces.append(f"<h2>Question {question.removeprefix('q')}, {what}{gained}</h2>")
+        if what == "answer":
+            pieces += [writer.cell(cell), writer.outputs(shown)]
         else:
-            pieces.append(writer.code(cell.source))
-            pieces.append(writer.outputs(shown))
-    return "\n".join(piece for piece in pieces if piece)
+            source = f"<summary>The {what}</summary>{writer.plain('code', tests[name])}"
+            pieces += [writer.outputs(shown), f"<details>{source}</details>"]
+    return "\n".join(filter(None, pieces))

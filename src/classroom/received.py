@@ -12,58 +12,31 @@ PICTURE = 500_000  # of a picture, in base64
 KINDS = {"stdout", "stderr", "text", "error", "png"}
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 COLOURS = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07)")
+NOT_AS_ASKED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)
 
 
 def read_answer(reply):
-    """Return what a function of the student has answered, with everything unpacked.
+    """Return what `travel.answer` describes, with everything unpacked.
 
-    Parameters
-    ----------
-    reply : object
-        What came, read as JSON.
-
-    Returns
-    -------
-    dict
-        As `travel.answer` describes it.
-
-    Raises
-    ------
-    ValueError
-        If it is not an answer that can be read.
+    Raises ValueError if a reply, whatever JSON it is, is not an answer that can be read.
     """
     try:
         found = {"changed": bool(reply["changed"])}
         found["warnings"] = [str(text)[:500] for text in list(reply["warnings"])[:10]]
         if "error" in reply:
             name, text = reply["error"]
-            found["error"] = [str(name)[:100], str(text)[:500]]
-        else:
-            if len(json.dumps(reply["result"])) > ANSWER:
-                raise ValueError("more numbers than any question asks for")
-            found["result"] = travel.unpack(reply["result"])
-    except (KeyError, TypeError, ValueError, RecursionError, AttributeError) as error:
+            return found | {"error": [str(name)[:100], str(text)[:500]]}
+        if len(json.dumps(reply["result"])) > ANSWER:
+            raise ValueError("more numbers than any question asks for")
+        return found | {"result": travel.unpack(reply["result"])}
+    except NOT_AS_ASKED as error:
         raise ValueError("no answer that can be read") from error
-    return found
 
 
 def read_outputs(reply):
     """Return the outputs of a cell: pairs of a kind and a text, and not too much of either.
 
-    Nothing in them can become HTML later: all is text, or base64 of a picture.
-
-    Parameters
-    ----------
-    reply : object
-
-    Returns
-    -------
-    list of (str, str)
-
-    Raises
-    ------
-    ValueError
-        If it is no list of outputs.
+    All is text, or base64 of a picture. Raises ValueError if a reply has no such outputs.
     """
     kept, room = [], TEXT
     try:
@@ -71,13 +44,12 @@ def read_outputs(reply):
             if kind not in KINDS or not isinstance(text, str):
                 raise ValueError("an output of an unknown kind")
             if kind == "png":
-                if len(text) <= PICTURE and BASE64.fullmatch(text):
-                    kept.append((kind, text))
+                kept += [(kind, text)] if len(text) <= PICTURE and BASE64.fullmatch(text) else []
                 continue
             if room > 0:
                 end = "\n… more was printed" if len(text) > room else ""
                 kept.append((kind, COLOURS.sub("", text[:room]) + end))
             room -= len(text)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except NOT_AS_ASKED as error:
         raise ValueError("no outputs that can be read") from error
     return kept

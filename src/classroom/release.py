@@ -9,7 +9,7 @@ from nbformat import v4
 
 from book_tools.first_cell import first_cell_source
 
-from .course import Course, Failed, Refused, leaks
+from .course import Course, Failed, Refused, is_answer, leaks
 from .kernel import check_sandbox
 from .marking import judge
 from .notebooks import ALL, LONGEST, assemble
@@ -17,26 +17,22 @@ from .repository import RELEASED, ROOT, shown
 from .sandbox import Limits
 from .workers import side_by_side
 
-CHECK = Path(__file__).with_name("last_cell.py")
-
 
 def release_assignment(path, folder=None, seconds=10.0, sandboxed=True):
     """Make the notebook for students, if the assignment is sound."""
     sandboxed = sandboxed and check_sandbox() is None  # the answers are the teacher's own
     print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
     course = Course(path)
-    reasons = prove(course, Limits(cell=seconds), sandboxed)
+    reasons = dict.fromkeys(prove(course, Limits(cell=seconds), sandboxed))
     if reasons:
-        raise Refused(f"“{path.stem}” is not released: {'; '.join(dict.fromkeys(reasons))}.")
+        raise Refused(f"“{path.stem}” is not released: {'; '.join(reasons)}.")
     folder = folder or RELEASED
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}.ipynb"
     nbformat.write(for_students(course), target)
     points = " + ".join(f"{points:g}" for points in course.questions().values())
-    print(
-        f"Model answers earn every point ({points}), blank answers none, nothing is left of them."
-    )
-    print(f"Give this to students: {shown(target)}")
+    earn = f"Model answers earn every point ({points}), blank answers none"
+    print(f"{earn}, nothing is left of them.\nGive this to students: {shown(target)}")
     print(f"Keep this, with answers, tests and marking guide: {shown(path)}")
 
 
@@ -46,18 +42,16 @@ def prove(course, limits, sandboxed):
     The model answers must earn every point, and blank answers none; no line of an answer or a
     hidden test may be left in what students get.
     """
-    reasons = leaks(course.source, course.released)
+    reasons, questions = leaks(course.source, course.released), course.questions()
     model, blank = (assemble(own, course.released) for own in (course.source, course.released))
     tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
     marker = functools.partial(try_answers, course, limits, sandboxed)
     for (notebook, _), marks in zip(tries, side_by_side(marker, tries, 600), strict=True):
         if isinstance(marks, Failed):
-            reasons.append(str(marks))
-            continue
+            return [str(marks)]
         for name, mark in marks.items():
-            points = course.questions()[name]
-            if notebook is model and mark != points:
-                reasons.append(f"the model answer to {name} earns {mark:g} of {points:g}")
+            if notebook is model and mark != questions[name]:
+                reasons.append(f"the model answer to {name} earns {mark:g} of {questions[name]:g}")
             if notebook is blank and mark:
                 reasons.append(f"a blank answer to {name} earns {mark:g}")
     return reasons
@@ -73,19 +67,12 @@ def for_students(course):
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     place = config["repository"]["url"], config["repository"]["branch"]
     first = first_cell_source(config["title"], config["html"]["baseurl"], *place)
-    answers = {
-        c.id: course.question(c) for c in course.released.cells if c.id in answers_of(course)
-    }
-    last = CHECK.read_text(encoding="utf-8").partition('"""\n\n')[2]
+    last = Path(__file__).with_name("last_cell.py").read_text(encoding="utf-8")
+    last = last.partition('"""\n\n')[2].strip()
+    answers = {c.id: course.question(c) for c in course.source.cells if is_answer(c)}
     for name, value in {"ANSWERS": answers, "LONGEST": LONGEST, "ALL": ALL}.items():
         last = last.replace(f"{name} = None", f"{name} = {value!r}")
     notebook = nbformat.from_dict(course.released)
     notebook.cells.insert(1, v4.new_code_cell(first, id=f"{course.name}-install"))
-    notebook.cells.append(v4.new_code_cell(last.strip(), id=f"{course.name}-check"))
+    notebook.cells.append(v4.new_code_cell(last, id=f"{course.name}-check"))
     return notebook
-
-
-def answers_of(course):
-    """Return the names of the cells in which students answer."""
-    nbgrader = ((c.id, c.metadata.get("nbgrader", {})) for c in course.released.cells)
-    return {name for name, kind in nbgrader if kind.get("solution")}

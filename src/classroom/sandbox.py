@@ -14,21 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "stable_softmax"  # what answers may import besides the environment
-OTHER_USER = 61234  # nobody's number: what the code runs as when a teacher is root
+OTHER_USER = "61234"  # nobody's number: what the code runs as when a teacher is root
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the code of one student may use.
+    """What the code of one student may use: seconds, bytes, and processes with their threads.
 
-    Parameters
-    ----------
-    cell : float
-        Seconds for a cell or one call of a function; a notebook may take twelve times that.
-    memory, files : int
-        Bytes in memory, and of files (which are in memory as well), of all processes together.
-    processes : int
-        Processes and threads.
+    A notebook may take twelve times as long as a cell; files are in memory as well.
     """
 
     cell: float = 10
@@ -42,12 +35,12 @@ class Limits:
         return 12 * self.cell
 
 
-def live_with_parent(parent=None):
+def live_with_parent(parent):
     """End this process when its parent ends, and drop the keys that its session keeps for it."""
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         system.prctl(1, signal.SIGKILL)
-        if parent and os.getppid() != parent:  # it has ended already
+        if os.getppid() != parent:  # it has ended already
             os._exit(1)
         join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
         if join_session_keyring:
@@ -61,16 +54,17 @@ def memory_group(memory):
     pipes and what they share as well.
     """
     for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, kinds, own = line.split(":", 2)
-        if kinds not in {"", "memory"}:
+        _, kind, own = line.split(":", 2)
+        if kind not in {"", "memory"}:
             continue
-        root, limit = Path("/sys/fs/cgroup", kinds), "memory.max"
+        root = Path("/sys/fs/cgroup", kind)
         above = Path(f"{root}{own}") if Path(f"{root}{own}").is_dir() else root
         folder = above / f"classroom-{os.getpid()}-{os.urandom(4).hex()}"
         with suppress(OSError):
             folder.mkdir()
             try:
-                (folder / ("memory.limit_in_bytes" if kinds else limit)).write_text(f"{memory}")
+                limit = folder / ("memory.limit_in_bytes" if kind else "memory.max")
+                limit.write_text(f"{memory}")
                 return folder
             except OSError:  # there is no such controller here
                 folder.rmdir()
@@ -79,7 +73,7 @@ def memory_group(memory):
 
 @functools.cache
 def memory_scope(memory):
-    """Return the command that runs another one within so many bytes, or None: systemd's."""
+    """Return the command of systemd that runs another one within so many bytes, or None."""
     scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={memory}"]
     scope += ["--property=MemorySwapMax=0", *([] if os.geteuid() == 0 else ["--user"]), "--"]
     with suppress(OSError):
@@ -93,41 +87,21 @@ def environment():
     return {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"}
 
 
-def package_folders():
-    """Return where the package for students is, and nothing that is beside it."""
-    package = find_spec(PACKAGE)  # without importing it
-    return list(package.submodule_search_locations) if package else []
-
-
 def sandbox(command, limits):
     """Return the command that runs another one in a sandbox.
 
     Inside there are Python, the package of the book and a small ``/tmp`` in memory; no network, no
     other files and processes, no rights, nothing on the disk to write to. For root, who would keep
     the rights of root towards the limits, the code runs as another user.
-
-    Parameters
-    ----------
-    command : list of str
-    limits : Limits
-
-    Returns
-    -------
-    list of str
     """
-    root = os.geteuid() == 0
+    root, package = os.geteuid() == 0, find_spec(PACKAGE)  # without importing it
     shown = ["/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/localtime", "/etc/ld.so.cache"]
-    shown += [sys.base_prefix, sys.prefix, *package_folders()]
-    variables = {
-        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
-        "HOME": "/tmp",
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",  # the same notebook, the same marks
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
+    shown += [sys.base_prefix, sys.prefix]
+    shown += list(package.submodule_search_locations) if package else []
+    variables = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+    variables |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}  # the same marks each time
+    variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    variables["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     argv = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     argv += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     argv += ["--unshare-cgroup-try"]
@@ -138,22 +112,19 @@ def sandbox(command, limits):
     argv += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
         argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", path]
-    parents = {str(parent) for path in shown for parent in Path(path).parents}
-    for path in sorted(parents):  # another user than root may enter them
-        argv += ["--perms", "0755", "--dir", path]
+    for folder in sorted({str(folder) for path in shown for folder in Path(path).parents}):
+        argv += ["--perms", "0755", "--dir", folder]  # another user than root may enter it
     for path in shown:
         argv += ["--ro-bind-try", path, path]
     argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in variables.items():
         argv += ["--setenv", name, value]
     if root:  # become the other user, and then take user namespaces from it as well
-        user = f"{OTHER_USER}"
-        argv += ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
+        argv += ["setpriv", "--reuid", OTHER_USER, "--regid", OTHER_USER, "--clear-groups"]
         argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
         argv += ["--die-with-parent", "--dev-bind", "/", "/"]
-    ceilings = {"as": 2 * limits.memory, "cpu": int(limits.notebook) + 30, "core": 0}
-    ceilings |= {"fsize": limits.files, "nproc": limits.processes, "nofile": 256}
-    ceilings["data"] = limits.memory
+    ceilings = {"as": 2 * limits.memory, "data": limits.memory, "cpu": int(limits.notebook) + 30}
+    ceilings |= {"core": 0, "fsize": limits.files, "nproc": limits.processes, "nofile": 256}
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
 
 
@@ -165,6 +136,5 @@ def check_command():
     if missing:
         return f"{' and '.join(missing)} not found"
     tried = subprocess.run(sandbox(["true"], Limits()), capture_output=True)
-    if tried.returncode:
-        return tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
-    return None
+    failed = tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
+    return failed if tried.returncode else None

@@ -6,22 +6,23 @@ import os
 import re
 import zipfile
 
-# The columns of Moodle's grading worksheet, which its importer compares with these words of the
-# teacher's language: identifier, name, grade, highest grade, last change, comments; and the word
-# before each number, of whose length its importer cuts off.
+# The columns of Moodle's grading worksheet, by which its importer knows them in the teacher's
+# language, and the word before each number, whose length it cuts off.
 MOODLE = {
-    "en": ["Identifier", "Full name", "Grade", "Maximum Grade", "Last modified (grade)"],
-    "de": ["ID", "Vollständiger Name", "Bewertung", "Bestwertung", "Zuletzt geändert (Bewertung)"],
-    "fr": ["Identifiant", "Nom complet", "Note", "Note maximale", "Dernière modification (note)"],
-    "es": ["Identificador", "Nombre completo", "Calificación", "Calificación máxima"]
-    + ["Última modificación (calificación)"],
-    "zh": ["识别码", "全名", "成绩", "最高成绩", "最后修改（教师）"],
+    "en": "Identifier|Full name|Grade|Maximum Grade|Last modified (grade)",
+    "de": "ID|Vollständiger Name|Bewertung|Bestwertung|Zuletzt geändert (Bewertung)",
+    "fr": "Identifiant|Nom complet|Note|Note maximale|Dernière modification (note)",
+    "es": "Identificador|Nombre completo|Calificación|Calificación máxima|"
+    "Última modificación (calificación)",
+    "zh": "识别码|全名|成绩|最高成绩|最后修改（教师）",  # noqa: RUF001
 }
+MOODLE = {language: columns.split("|") for language, columns in MOODLE.items()}
 COMMENTS = {"en": "Feedback comments", "de": "Feedback als Kommentar"}
 COMMENTS |= {"fr": "Feedback par commentaires", "es": "Comentarios de retroalimentación"}
 COMMENTS |= {"zh": "反馈评论"}
 PARTICIPANT = {"en": "Participant ", "de": "Teilnehmer/in", "fr": "Participant"}
 PARTICIPANT |= {"es": "Participante", "zh": "参与者"}
+UNCHANGED = "-"  # the last change of a grade, in a worksheet in which nobody has one yet
 # where a spreadsheet may begin a cell, and what may begin a formula
 FORMULA = re.compile(r"(^|[;,\t|\r\n])([ \t\r\n]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 
@@ -31,42 +32,33 @@ def write_tables(folder, course, rows, language="en", column=None):
     points = course.questions()
     highest = f"{sum(points.values()):g}"
     platforms = {row.record["platform"] for row in rows} - {""}
-    titles = {"moodle": MOODLE[language][0], "canvas": "ID"}
-    number = [titles[platform] for platform in sorted(platforms)][:1]
+    number = [{"moodle": MOODLE[language][0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
     header = ["student", *number, *(f"{name} ({p:g})" for name, p in points.items())]
-    table = [[*header, f"total ({highest})", "note"]]
-    moodle, comments = [MOODLE[language]], [[*MOODLE[language], COMMENTS[language]]]
-    canvas = [["Student", "ID", "Section", column or course.name]]
-    canvas.append(["    Points Possible", "", "", highest])
+    made = {"marks": [[*header, f"total ({highest})", "note"]], "moodle": [MOODLE[language]]}
+    made["moodle-comments"] = [[*MOODLE[language], COMMENTS[language]]]
+    made["canvas"] = [["Student", "ID", "Section", column or course.name]]
+    made["canvas"] += [["    Points Possible", "", "", highest]]
     for row in rows:
-        record, marks = row.record, row.marks.values()
-        name = record["number"]
-        if record["platform"] == "moodle" and name:
-            name = f"{PARTICIPANT[language]}{name}"
-        table.append([row.student, *([name] if number else [])])
-        table[-1] += ["" if mark is None else f"{mark:g}" for mark in marks]
-        table[-1] += [f"{row.total:g}", row.note]
-        if not record["number"]:  # nobody whom the platform knows
-            continue
+        name, platform = row.record["number"], row.record["platform"]
+        name = f"{PARTICIPANT[language]}{name}" if platform == "moodle" else name
+        marks = ["" if mark is None else f"{mark:g}" for mark in row.marks.values()]
+        line = [row.student, *([name] if number else []), *marks, f"{row.total:g}", row.note]
+        made["marks"].append(line)
         grade = f"{row.total:g}" if row.complete else ""
-        if record["platform"] == "canvas":
-            canvas.append([row.student, name, "", grade])
-            continue
-        moodle.append([name, row.student, grade, highest, UNCHANGED])
-        says = [record.get("refused", ""), *(f"{q}: {text}" for q, text in row.comments.items())]
-        if any(says):  # an empty comment would erase the one that is there
-            comments.append([*moodle[-1], " ".join(filter(None, says))])
-    write_csv(folder / "marks.csv", table)
-    made = {"moodle": moodle, "moodle-comments": comments, "canvas": canvas}
+        if platform == "canvas":
+            made["canvas"].append([row.student, name, "", grade])
+        elif platform == "moodle":
+            made["moodle"].append([name, row.student, grade, highest, UNCHANGED])
+            says = [row.record.get("refused"), *(f"{q}: {t}" for q, t in row.comments.items())]
+            if any(says):  # an empty comment would erase the one that is there
+                says = " ".join(filter(None, says))
+                made["moodle-comments"].append([*made["moodle"][-1], says])
     for name, lines in made.items():
-        wanted = name.partition("-")[0] in platforms and (name != "moodle-comments" or lines[1:])
-        if wanted:
+        kind = name.partition("-")[0]
+        if kind in {"marks", *platforms} and (name != "moodle-comments" or lines[1:]):
             write_csv(folder / f"{name}.csv", lines)
         else:
             (folder / f"{name}.csv").unlink(missing_ok=True)
-
-
-UNCHANGED = "-"  # as in a worksheet in which nobody has a grade yet
 
 
 def write_csv(path, lines):
@@ -80,18 +72,15 @@ def write_csv(path, lines):
 
 def write_zips(folder, course, rows):
     """Write the pages in a zip for each platform, with the names that it takes them back under."""
-    for platform in ("moodle", "canvas"):
+    for platform, inside in {"moodle": f"/{course.name}.html", "canvas": ".html"}.items():
         path, content = folder / f"feedback-for-{platform}.zip", io.BytesIO()
-        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-            for row in rows:
-                record = row.record
-                if record["platform"] == platform and record["place"]:
-                    inside = f"/{course.name}.html" if platform == "moodle" else ".html"
-                    source = folder / "feedback" / f"{record['key']}.html"
-                    entry = zipfile.ZipInfo(f"{record['place']}{inside}")  # the same each time
-                    archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
-            names = archive.namelist()
-        if names:
+        sent = [row for row in rows if row.record["platform"] == platform and row.record["place"]]
+        with zipfile.ZipFile(content, "w") as archive:
+            for row in sent:
+                page = (folder / "feedback" / f"{row.key}.html").read_bytes()
+                entry = zipfile.ZipInfo(f"{row.record['place']}{inside}")  # the same each time
+                archive.writestr(entry, page, zipfile.ZIP_DEFLATED)
+        if sent:
             write_atomically(path, content.getvalue())
         else:
             path.unlink(missing_ok=True)

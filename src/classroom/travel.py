@@ -17,18 +17,8 @@ NUMBERS |= {"float16", "float32", "float64"}
 def pack(value):
     """Turn a value into what JSON can hold.
 
-    Parameters
-    ----------
-    value : None, bool, int, float, str, NumPy scalar or array, or tuple, list, dict of these
-
-    Returns
-    -------
-    list or None, bool, int, float, str
-
-    Raises
-    ------
-    TypeError
-        If the value is of another kind.
+    It may be None, a number, a string, a NumPy scalar or array, and a tuple, list or dict of these.
+    Raises TypeError if it is anything else.
     """
     if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
@@ -61,20 +51,10 @@ def unpack(value):
 
 
 def answer(namespace, name, arguments):
-    """Call a function of a namespace, whatever it does, and report.
+    """Call a function of a namespace with packed arguments, whatever it does, and report.
 
-    Parameters
-    ----------
-    namespace : dict
-    name : str
-    arguments : list
-        The positional arguments, packed.
-
-    Returns
-    -------
-    dict
-        For JSON: ``result`` or ``error`` (name and message), ``changed`` (whether the call has
-        changed an argument), and ``warnings``.
+    For JSON: ``result``, packed, or ``error`` (name and message), ``changed`` (whether the call has
+    changed an argument), and ``warnings``.
     """
     before, given, reply = json.dumps(arguments), unpack(arguments), {}
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):

@@ -30,52 +30,40 @@ def how_many():
 
 
 def side_by_side(work, items, seconds):
-    """Yield, in the order of the items, what `work` returns for each.
-
-    Where it fails, takes more than its seconds or more than its memory, a Failed is yielded.
-    """
-    items, running, done, started = list(items), {}, {}, 0
+    """Yield, in the order of the items, what `work` returns for each, or a Failed that says why."""
+    waiting, running, done, most = list(enumerate(items)), {}, {}, how_many()
     try:
-        for number in range(len(items)):
+        for number in range(len(waiting)):
             while number not in done:
-                while started < len(items) and len(running) < how_many():
+                while waiting and len(running) < most:
+                    which, item = waiting.pop(0)
                     receive, send = PROCESSES.Pipe(duplex=False)
-                    arguments = (work, items[started], send, os.getpid())
-                    process = PROCESSES.Process(target=_work, args=arguments)
+                    process = PROCESSES.Process(target=_do, args=(work, item, send, os.getpid()))
                     process.start()
                     send.close()
-                    running[receive] = started, process, time.monotonic() + seconds
-                    started += 1
+                    running[receive] = which, process, time.monotonic() + seconds
                 ready = wait(list(running), timeout=0.5)
                 for receive, (which, process, end) in list(running.items()):
-                    if receive in ready:
-                        done[which] = _received(receive)
-                    elif time.monotonic() > end:
+                    if receive in ready or time.monotonic() > end:
                         done[which] = TooMuch(f"This took more than {seconds:g} s.")
-                    else:
-                        continue
-                    _end(receive, process)
-                    del running[receive]
+                        if receive in ready:
+                            done[which] = Failed("Its process ended.")
+                            with suppress(EOFError):
+                                done[which] = receive.recv()
+                        _end(process)
+                        del running[receive]
             yield done.pop(number)
     finally:
-        for receive, (_, process, _) in running.items():
-            _end(receive, process)
+        for _, process, _ in running.values():
+            _end(process)
 
 
-def _received(receive):
-    try:
-        return receive.recv()
-    except EOFError:
-        return Failed("Its process ended.")
-
-
-def _end(receive, process):
+def _end(process):
     process.kill()
     process.join()
-    receive.close()
 
 
-def _work(work, item, send, parent):
+def _do(work, item, send, parent):
     live_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
     bound_memory()

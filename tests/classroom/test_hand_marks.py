@@ -154,7 +154,7 @@ def test_a_mark_is_kept_and_the_next_answer_comes(served, marks):
 
 
 def test_every_route_that_the_server_knows_shows_or_takes_marks(served):
-    program = "import json, classroom.hand_marks as h; print(json.dumps([*h.Pages(None).routes]))"
+    program = "import json, classroom.hand_marks as h; print(json.dumps([*h.ROUTES]))"
     made = subprocess.run([COMMAND[0], "-c", program], capture_output=True, text=True, cwd=ROOT)
     routes = {tuple(route) for route in json.loads(made.stdout)}
     assert routes == {("GET", "/"), ("GET", "/next"), ("GET", "/mark"), ("POST", "/mark")}

@@ -34,8 +34,8 @@ look("cell")
 places = ["<ROOT>/book", "<ROOT>/tests", "<ROOT>/.git", "<HERE>", "<MARKS>", "<ROOT>/README.md"]
 places += ["<MARKS>/by-hand.json", "<MARKS>/marked", "<MARKS>/marks.csv", "/root", "/home/*"]
 places += ["<ROOT>/shared", "<ROOT>/../shared", "/mnt/*", "/media/*", "/var/*", "/opt/*", "/srv/*"]
-places += ["/run/*", "/sys/*", "/proc/1/root<ROOT>/book", "/proc/1/cwd/book", "/dev/sd*", "/etc/passwd"]
-places += ["/dev/nvidia*", "/dev/vd*", "/boot/*", "/root/.*"]
+places += ["/run/*", "/sys/*", "/proc/1/root<ROOT>/book", "/proc/1/cwd/book", "/dev/sd*"]
+places += ["/dev/nvidia*", "/dev/vd*", "/boot/*", "/root/.*", "/etc/passwd"]
 for pattern in places:
     for path in glob.glob(pattern):
         if path != "/opt/python" and not sys.base_prefix.startswith(path):
