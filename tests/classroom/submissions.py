@@ -12,7 +12,6 @@ import zipfile
 from contextlib import suppress
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from classroom.collect import HandedIn
@@ -84,7 +83,7 @@ def program(name, *arguments, **options):
 
 def generate(name=NAME):
     """Return the notebook for students, without proving the assignment."""
-    return json.loads(nbformat.writes(for_students(Course(ROOT / f"book/assignments/{name}.md"))))
+    return json.loads(json.dumps(for_students(Course(ROOT / f"book/assignments/{name}.md"))))
 
 
 def cell(notebook, part):

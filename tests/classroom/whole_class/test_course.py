@@ -21,6 +21,7 @@ from tests.classroom.submissions import (
     NAME,
     PYTHON,
     ROOT,
+    code,
     filled,
     left_over,
     packed,
@@ -291,6 +292,35 @@ def test_a_download_of_canvas_comes_back_as_a_table_for_canvas(released, tmp_pat
         assert archive.namelist() == endings
     assert grade(source, marks).returncode == 0
     assert rows(marks / "canvas.csv")[0][3] == "Temperature (98765)", "it is remembered"
+
+
+def test_no_name_becomes_a_formula_in_a_spreadsheet(released, tmp_path):
+    names = ["x;=1+1;y", "=1+1", "a\t@b", "a|-1", "  +1", "\uff1d1", "a,=1", "fine; really"]
+    source, marks = tmp_path / "in.zip", tmp_path / "marks"
+    source.write_bytes(zipped({f"{name}/hw.pdf": b"%PDF" for name in names}))
+    assert grade(source, marks).returncode == 0
+    found = {row[0] for row in rows(marks / "marks.csv")[1:]}
+    guarded = {"x;'=1+1;y", "'=1+1", "a?@b", "a|'-1", "  '+1", "'\uff1d1", "a,'=1", "fine; really"}
+    assert found == guarded
+
+
+def test_the_grader_stays_small_whatever_is_sent_to_it(released, tmp_path):
+    large = "softmax_at = lambda x, T: ['x' * 2000] + [''] * %d"
+    pictures = filled(released)
+    show = "import base64\nfrom IPython.display import display\n"
+    show += "display({'image/png': base64.b64encode(bytes(1_400_000)).decode()}, raw=True)"
+    pictures["cells"] += [code(show)] * 250
+    deep = packed(filled(released)).replace(
+        b'"cells": [', b'"x": [' + b"1," * 9_000_000 + b'1], "cells": ['
+    )
+    files = {"Ada": packed(filled(released, q1=large % 400_000)), "Bob": packed(pictures)}
+    files |= {"Cem": packed(filled(released, q1=large % 80_000)), "Dan": deep}
+    write(tmp_path / "in", {f"{name}/hw.ipynb": data for name, data in files.items()})
+    made = program("measured", "grade", NAME, tmp_path / "in", "--to", tmp_path / "marks")
+    assert made.returncode == 0, made.stderr
+    assert int(made.stdout.splitlines()[-1]) < 10**9
+    for page in (tmp_path / "marks/feedback").iterdir():
+        assert page.stat().st_size < 3_000_000
 
 
 # Without the sandbox

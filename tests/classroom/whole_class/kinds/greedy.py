@@ -1,7 +1,7 @@
 """Answers that use too much: time, memory, processes, files, output."""
 
 from tests.classroom.submissions import GOOD_1
-from tests.classroom.whole_class.kinds.kind import ANY, answers, changes
+from tests.classroom.whole_class.kinds.kind import ANY, added, answers, changes
 
 STUBBORN = """
 import signal
@@ -95,6 +95,11 @@ def flood():
             except OSError:
                 pass
 """
+PICTURE = """
+import base64
+from IPython.display import display
+display({"image/png": base64.b64encode(bytes(360_000)).decode()}, raw=True)
+"""
 LIMITS = [
     changes("A good one", lambda made: None),
     answers("error", "1 / 0", page=["ZeroDivisionError"]),
@@ -149,6 +154,19 @@ LIMITS = [
         "flood of bytes",
         RAW + "threading.Thread(target=flood, daemon=True).start()",
         marks=(0, ANY),
+    ),
+    answers("huge formulas", marks=(4, 3), q3=r"$\begin{a}" * 4000 + "$" + " $x^2$" * 1500),
+    answers("huge table", marks=(4, 3), q3="|" * 9000 + "\n" + "|-" * 8999 + "|\n" + "|\n" * 9000),
+    answers("endless brackets", marks=(4, 3), q3="[" * 20_000 + "*a_ " * 7000),
+    changes("many pictures", added(*[PICTURE] * 30), page=["too large to be shown here"]),
+    changes("many prints", added(*["print('<' * 30000)"] * 60), page=["there is no room for more"]),
+    answers("long list of strings", "softmax_at = lambda x, T: ['x' * 2000] + [''] * 400_000"),
+    changes(
+        "too long",
+        lambda made: None,
+        (0, 0),
+        note="hw.ipynb is too long: a cell may have 50000 characters",
+        q3="x" * 50_001,
     ),
     changes("z good", lambda made: None),
 ]
