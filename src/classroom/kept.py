@@ -94,9 +94,9 @@ class Kept:
         """Return the feedback page of a student."""
         points, lines = self.course.questions(), []
         for name, most in points.items():
-            mark = "waits" if row.marks[name] is None else f"{row.marks[name]:g}"
+            mark = "waits" if row.marks[name] is None else f"{row.marks[name]:g} of {most:g}"
             comment = html.escape(row.comments.get(name, "")).replace("\n", "<br>")
-            lines.append(f"<tr><th>{name}</th><td>{mark} of {most:g}</td><td>{comment}</td></tr>")
+            lines.append(f"<tr><th>{name}</th><td>{mark}</td><td>{comment}</td></tr>")
         lines.append(f"<tr><th>total</th><td>{row.total:g} of {sum(points.values()):g}</td></tr>")
         title = f"{self.course.name}: {row.student}"
         note = ("This could not be marked. " if "refused" in row.record else "") + row.note
