@@ -25,7 +25,8 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
 :root {{ color-scheme: light dark }}
-body {{ font-family: system-ui, sans-serif; line-height: 1.5; margin: 1.5em auto; padding: 0 1em; max-width: 52em }}
+body {{ font-family: system-ui, sans-serif; line-height: 1.5; margin: 1.5em auto;
+  padding: 0 1em; max-width: 52em }}
 pre, code {{ font-family: ui-monospace, monospace; font-size: .9em }}
 pre {{ overflow-x: auto; padding: .6em; margin: .4em 0; border-left: 3px solid #8888 }}
 pre.code {{ background: #8881 }} pre.error, pre.stderr {{ border-color: #c33 }}
