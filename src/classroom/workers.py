@@ -6,7 +6,6 @@ What the process reads is other people's: it may take too long, need too much me
 import multiprocessing
 import os
 import signal
-import sys
 import time
 from contextlib import suppress
 from multiprocessing.connection import wait
@@ -15,8 +14,8 @@ from pathlib import Path
 from .course import Failed, TooMuch
 from .sandbox import Limits, live_with_parent
 
-# a child that inherits all imports starts at once
-PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
+# a child that inherits all imports starts at once, and how to read each file needs no pickling
+PROCESSES = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
 MEMORY = 700 * 2**20  # bytes that one process may add to those of the program
 
 
