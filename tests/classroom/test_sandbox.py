@@ -1,9 +1,12 @@
 """What the code of a student sees from inside of the sandbox."""
 
 import json
+import os
+import subprocess
 
 import pytest
 
+from classroom import sandbox
 from tests.classroom.submissions import ROOT, needs_marking, program
 
 SEARCH = f"""
@@ -49,3 +52,31 @@ def test_a_student_has_the_package_and_its_environment_and_no_more(seen):
     opened, imported = seen
     assert "src/stable_softmax/softmax.py" in opened, "the search finds what is shown"
     assert imported == ["stable_softmax", "stable_softmax.checks", "numpy"]
+
+
+SYSTEMD = """#!/bin/sh
+case "$*" in *MemoryMax=1000*MemorySwapMax=0*) ;; *) exit 1 ;; esac
+while [ "$1" != -- ]; do shift; done
+shift
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="this system has no systemd")
+def test_a_scope_of_systemd_bounds_the_memory_where_systemd_answers(tmp_path, monkeypatch):
+    program = tmp_path / "systemd-run"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    sandbox.memory_scope.cache_clear()
+    for text, answers in [(SYSTEMD, True), ("#!/bin/sh\nexit 1\n", False)]:
+        program.write_text(text)
+        program.chmod(0o755)
+        scope = sandbox.memory_scope(1000)
+        assert bool(scope) == answers
+        if scope:
+            told = subprocess.run([*scope, "echo", "in it"], capture_output=True, text=True)
+            assert told.stdout == "in it\n"
+            assert ("--user" in scope) == (os.geteuid() != 0)
+        sandbox.memory_scope.cache_clear()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert sandbox.memory_scope(1000) is None
+    sandbox.memory_scope.cache_clear()
