@@ -2,6 +2,8 @@
 
 import re
 
+from classroom.sandbox import Limits
+from classroom.tables import COMMENTS, MOODLE, PARTICIPANT
 from tests.classroom.submissions import ROOT, filled, needs_marking, packed, run, write
 
 NAIVE = """
@@ -14,6 +16,14 @@ def masked_softmax_at(x, mask, T):
     e = np.exp(x / T) * mask
     return e / np.sum(e, axis=-1, keepdims=True)
 """
+
+
+def test_the_page_for_teachers_names_the_limits_and_languages_that_there_are():
+    page = (ROOT / "book/teaching.md").read_text(encoding="utf-8")
+    assert f"memory ({Limits.memory // 2**30} GiB for a notebook)" in page
+    assert f"({Limits.cell} s for a cell or a call" in page
+    languages = re.findall(r"`(?:LANGUAGE=)?(\w\w)`", page)
+    assert {"en", *languages} == {*MOODLE} == {*COMMENTS} == {*PARTICIPANT}
 
 
 @needs_marking
