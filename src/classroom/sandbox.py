@@ -60,6 +60,10 @@ def memory_group(memory):
         root = Path("/sys/fs/cgroup", kind)
         above = Path(f"{root}{own}") if Path(f"{root}{own}").is_dir() else root
         folder = above / f"classroom-{os.getpid()}-{os.urandom(4).hex()}"
+        for old in above.glob("classroom-*"):  # of a grader that was killed
+            with suppress(OSError):
+                if not Path("/proc", old.name.split("-")[1]).exists():
+                    old.rmdir()
         with suppress(OSError):
             folder.mkdir()
             try:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -80,3 +81,18 @@ def test_a_scope_of_systemd_bounds_the_memory_where_systemd_answers(tmp_path, mo
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert sandbox.memory_scope(1000) is None
     sandbox.memory_scope.cache_clear()
+
+
+@pytest.mark.skipif(not Path("/proc/self/cgroup").exists(), reason="this system has no groups")
+def test_the_group_of_a_grader_that_was_killed_is_removed_and_no_other_one():
+    group = sandbox.memory_group(2**30)
+    if not group:
+        pytest.skip("no control group can be made here")
+    old = group.with_name("classroom-4194305-x")  # one more than the system's largest number
+    old.mkdir()
+    try:
+        another = sandbox.memory_group(2**30)
+        another.rmdir()
+        assert group.exists() and not old.exists() and not another.exists()
+    finally:
+        group.rmdir()
