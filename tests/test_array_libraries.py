@@ -18,7 +18,10 @@ from stable_softmax import FP64, special_values
 from stable_softmax.libraries.adapters import is_installed
 from tests.pages import ROOT
 
-FAMILY = r"(softmax|log_softmax|logsumexp|cross_entropy|mean_cross_entropy|log_or_zero)(_\w+)?"
+FAMILY = (
+    r"(softmax|log_softmax|logsumexp|cross_entropy|mean_cross_entropy|log_or_zero"
+    r"|hessian_vector_product)(_\w+)?"
+)
 FUNCTIONS = {
     name: f
     for module in (stable_softmax, special_values)
@@ -33,7 +36,7 @@ TARGETS = np.exp(X) / 10
 
 def arguments(name):
     """Return a batch of logits, and what a function takes beside them."""
-    if name == "cross_entropy_soft":
+    if name == "cross_entropy_soft" or name.startswith("hessian_vector_product"):
         return X, TARGETS
     if "entropy" in name:
         return X, LABELS

@@ -11,6 +11,7 @@ from stable_softmax.arrays import (
     as_number,
     as_samples,
     as_targets,
+    as_weights,
     check_labels,
     drop_axes,
     from_rows,
@@ -279,6 +280,8 @@ def test_labels_and_targets_may_be_of_another_library_than_the_logits():
             np.testing.assert_array_equal(take_label(x, check_labels(y, x)), [0, 3])
         for targets in (*arrays, torch.ones((2, 2), dtype=torch.bfloat16, requires_grad=True)):
             assert as_targets(targets, x).dtype == x.dtype
+            assert as_weights(targets[:, :1], x).dtype == x.dtype
+            assert as_weights(targets[:, :1], x).shape == (2, 2)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,12 @@ from stable_softmax import (
     cross_entropy_naive,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    cross_entropy_twosum,
+    cross_entropy_wider,
+    hessian_vector_product,
+    hessian_vector_product_exact,
+    softmax_exact,
+    softmax_shifted,
     ulp_error,
 )
 from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors
@@ -249,3 +255,205 @@ def test_samples_in_pytorch_may_be_mapped_and_differentiated_one_by_one(loss):
     torch.testing.assert_close(mapped, loss(x, labels))
     derivatives = torch.func.vmap(torch.func.jacrev(loss))(x, labels)
     assert derivatives.shape == (*mapped.shape, *x.shape[1:])
+
+
+def products(fmt):
+    """Rows of logits and of vectors, rounded to the format, some of them sure or tied."""
+    x, rng = np.array(ordinary_logits(fmt)), np.random.default_rng(1)
+    x[:10, 3] = 40  # sure
+    x[10:20, [2, 5]] = 3  # two tied at the top
+    return x, rng.normal(size=x.shape).astype(fmt.dtype)
+
+
+def allowed_product_error(x, v, fmt):
+    """A bound on the error of each entry, in float64: c u p (|w| + sum(p |w|)), w as in the code.
+
+    p has an error of n + 5 + 2 (depth of the class) roundings, and so has each term of the sum; w,
+    the products and the sum add n + 6. Formats below float32 are rounded once at the end.
+    """
+    x, v = x.astype(np.float64), v.astype(np.float64)
+    p = softmax_exact(x)
+    at_max = x == np.max(x, axis=-1, keepdims=True)
+    w = v - np.max(np.where(at_max, v, -np.inf), axis=-1, keepdims=True)
+    depth = np.max(x, axis=-1, keepdims=True) - x
+    n, inside = x.shape[-1], min(fmt.unit_roundoff, FP32.unit_roundoff)
+    roundings = 2 * n + 11 + 2 * depth
+    mean = np.sum(p * np.abs(w) * roundings, axis=-1, keepdims=True)
+    size = p * (np.abs(w) * roundings + mean + roundings * np.sum(p * np.abs(w), -1, keepdims=True))
+    last = fmt.unit_roundoff * np.abs(hessian_vector_product_exact(x, v))
+    return inside * size + last + fmt.smallest_subnormal
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+def test_a_product_with_the_hessian_is_as_accurate_as_its_bound(fmt):
+    x, v = products(fmt)
+    exact = hessian_vector_product_exact(x, v, dtype=FP64)
+    got = hessian_vector_product(x, v)
+    assert got.dtype == fmt.dtype
+    assert np.all(absolute_error(got, exact) <= allowed_product_error(x, v, fmt))
+
+
+@pytest.mark.parametrize("gap", [17.0, 30.0, 80.0, 100.0])
+def test_the_product_of_a_sure_sample_keeps_its_digits(gap):
+    x, v = np.array([gap, 0.0], np.float32), np.array([1.0, 0.0], np.float32)
+    exact = hessian_vector_product_exact(x, v)
+    assert np.all(ulp_error(hessian_vector_product(x, v), exact) <= 4)  # exp, /, and two products
+    p = softmax_shifted(x)
+    by_matrix = (np.diag(p) - np.outer(p, p)) @ v
+    assert by_matrix[0] == 0 < exact[0]
+    assert (p * (v - np.sum(p * v)))[0] == 0
+
+
+@given(vectors(), st.data())
+def test_a_number_added_to_the_whole_vector_changes_nothing(x, data):
+    v = np.array(data.draw(st.lists(st.integers(-8, 8), min_size=len(x), max_size=len(x))), float)
+    # v + 1000 is exact, and so are the differences of its entries
+    np.testing.assert_array_equal(hessian_vector_product(x, v + 1000), hessian_vector_product(x, v))
+    np.testing.assert_array_equal(hessian_vector_product(x, np.full(len(x), 0.1)), 0)
+
+
+@given(vectors(-30, 30), st.data())
+def test_the_entries_of_a_product_add_up_to_zero(x, data):
+    v = np.array(data.draw(st.lists(st.integers(-8, 8), min_size=len(x), max_size=len(x))), float)
+    total = np.sum(hessian_vector_product(x, v))
+    assert abs(total) <= 16 * 2 * 80 * FP64.unit_roundoff  # |w| <= 16, and up to 80 roundings
+
+
+def second_derivatives(loss, x, v, label):
+    """Return the product by two backward passes through a loss, for one sample."""
+    torch = pytest.importorskip("torch")
+    x, v = torch.tensor(x, requires_grad=True), torch.tensor(v)
+    (gradient,) = torch.autograd.grad(loss(x, torch.tensor(label)), x, create_graph=True)
+    return torch.autograd.grad(gradient @ v, x)[0].numpy()
+
+
+RUNGS = [cross_entropy_shifted, cross_entropy_log1p, cross_entropy_twosum, cross_entropy_wider]
+
+
+@pytest.mark.parametrize("loss", [*RUNGS, cross_entropy_from_logsumexp])
+@pytest.mark.parametrize("gap", [0.5, 5.0, 17.0, 30.0, 60.0])
+@pytest.mark.parametrize("label", [0, 1])
+def test_two_passes_through_every_rung_find_the_product(loss, gap, label):
+    x, v = np.float32([gap, 0]), np.float32([1, 0])
+    exact = hessian_vector_product_exact(x, v)
+    # The same few factors as in the product itself, each rounded, in another order.
+    assert np.all(ulp_error(second_derivatives(loss, x, v, label), exact) <= 8)
+
+
+@pytest.mark.parametrize("loss", RUNGS)
+def test_two_passes_through_every_rung_agree_on_ordinary_rows(loss):
+    x, v = products(FP32)
+    for row, vector in zip(x, v, strict=True):
+        exact = hessian_vector_product_exact(row, vector, dtype=FP64)
+        error = absolute_error(second_derivatives(loss, row, vector, 0), exact)
+        # p (v - sum(p v)) with |v| < 4 and p right to 32 u: as for the gradient, times |v|
+        assert np.max(error) <= 4 * 64 * FP32.unit_roundoff
+
+
+def test_the_second_derivative_of_the_logarithm_of_softmax_fails_at_half_the_gap_of_the_first():
+    v = np.float32([1, 0])
+    # 1 / p**2 overflows where p < 2**-64, at a gap of 44.4; 1 / p at 88.7
+    for gap, finite in [(44.0, True), (45.0, False)]:
+        found = second_derivatives(cross_entropy_two_step, np.float32([gap, 0]), v, 1)
+        assert np.isfinite(found).all() == finite
+        assert autograd(cross_entropy_two_step, np.float32([gap, 0]), 1)[1] == [1, -1]
+    lost = second_derivatives(cross_entropy_two_step, np.float32([17, 0]), v, 1)
+    assert np.all(np.abs(lost) < 1e-9)
+    assert hessian_vector_product_exact([17, 0], [1, 0])[0] > 4e-8
+
+
+def test_the_epsilon_loss_of_a_wrong_sample_is_curved_to_the_wrong_side():
+    found = second_derivatives(cross_entropy_epsilon, np.float32([45, 0]), np.float32([1, 0]), 1)
+    assert found[0] < 0 < hessian_vector_product_exact([45, 0], [1, 0])[0]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -2])
+def test_a_product_is_taken_along_any_axis(axis):
+    x, v = np.random.default_rng(0).normal(size=(2, 3, 3, 3))
+    last = hessian_vector_product(np.moveaxis(x, axis, -1), np.moveaxis(v, axis, -1))
+    here = hessian_vector_product(x, v, axis=axis)
+    np.testing.assert_allclose(np.moveaxis(here, axis, -1), last, rtol=1e-12)
+    exact = hessian_vector_product_exact(x, v, axis=axis)
+    np.testing.assert_allclose(here, exact, atol=40 * FP64.unit_roundoff)
+
+
+PRODUCTS = [  # row, vector, product
+    ([0.0, -INF], [1.0, 2.0], [0, 0]),
+    ([0.0, 0.0, -INF], [1.0, 0.0, 5.0], [0.25, -0.25, 0]),
+    ([INF, 0.0], [1.0, 2.0], [NAN, NAN]),
+    ([-INF, -INF], [1.0, 2.0], [NAN, NAN]),
+    ([NAN, 0.0], [1.0, 2.0], [NAN, NAN]),
+    ([5.0], [3.0], [0]),
+    ([0.0, 0.0], [0.0, -0.0], [0, 0]),
+]
+
+
+@pytest.mark.parametrize("product", [hessian_vector_product, hessian_vector_product_exact])
+@pytest.mark.parametrize(("row", "vector", "want"), PRODUCTS)
+def test_special_rows_of_the_product(product, row, vector, want):
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(product(row, vector), want)
+
+
+@pytest.mark.parametrize("bad", [INF, -INF, NAN])
+@pytest.mark.parametrize("x", [[0.0, 1, 2], [0.0, -INF, 1], [0, -800, 1]])
+def test_a_vector_that_is_not_finite_spoils_its_whole_row_and_no_other(x, bad):
+    for place in range(3):
+        v = np.ones((2, 3))
+        v[0, place] = bad
+        with np.errstate(invalid="ignore"):
+            got = hessian_vector_product([x, x], v)
+        assert not np.isfinite(got[0]).any()
+        assert np.isfinite(got[1]).all()
+        assert np.isnan(hessian_vector_product_exact([x], v[:1])).all()
+
+
+@pytest.mark.parametrize("product", [hessian_vector_product, hessian_vector_product_exact])
+def test_wrong_arguments_of_the_product_are_refused(product):
+    with pytest.raises(ValueError, match=r"v must have the shape of x, \(2, 3\), not \(3,\)"):
+        product(np.zeros((2, 3)), [1, 2, 3])
+    with pytest.raises(TypeError, match="v must hold real numbers"):
+        product([0.0, 1.0], [1j, 0])
+    with pytest.raises(TypeError, match="x must hold real numbers"):
+        product([0j, 1.0], [1, 0])
+    with pytest.raises(TypeError, match="axis must be one int"):
+        product(np.zeros((2, 3)), np.zeros((2, 3)), axis=None)
+    with pytest.raises(ValueError, match="no class"):
+        product(np.zeros((2, 0)), np.zeros((2, 0)))
+    assert product(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0, 3)
+
+
+def test_the_vector_may_come_from_another_library_and_is_not_changed():
+    torch = pytest.importorskip("torch")
+    x, v = torch.tensor([1.0, 0.0]), np.array([1.0, 0.0])
+    got = hessian_vector_product(x, v)
+    assert (got.dtype, v.tolist()) == (torch.float32, [1, 0])
+    np.testing.assert_allclose(got, hessian_vector_product([1.0, 0.0], x.new_tensor(v)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+def test_the_product_has_the_format_of_the_logits(fmt):
+    x = np.zeros((2, 3), fmt.dtype)
+    assert hessian_vector_product(x, np.ones((2, 3))).dtype == fmt.dtype
+    assert hessian_vector_product_exact(x, np.ones((2, 3))).dtype == fmt.dtype
+
+
+def test_the_gradient_of_a_squared_gradient_norm_is_a_product():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([0.5, -1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    (gradient,) = torch.autograd.grad(cross_entropy_log1p(x, 1), x, create_graph=True)
+    (found,) = torch.autograd.grad((gradient**2).sum() / 2, x)
+    ours = hessian_vector_product(x.detach(), gradient.detach())
+    np.testing.assert_allclose(found, ours, atol=40 * FP64.unit_roundoff)
+
+
+def test_the_norm_of_a_small_gradient_has_no_derivative_in_float32():
+    # its squares underflow, and the root has an infinite slope at 0
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([60.0, 0.0], requires_grad=True)
+    (gradient,) = torch.autograd.grad(cross_entropy_log1p(x, 0), x, create_graph=True)
+    assert torch.all(gradient != 0)
+    (found,) = torch.autograd.grad((gradient**2).sum().sqrt(), x, retain_graph=True)
+    assert torch.isnan(found).all()
+    (found,) = torch.autograd.grad((gradient**2).sum(), x)
+    assert found.tolist() == [0, 0]

@@ -50,6 +50,10 @@ def with_targets(f, x):
     return f(x, targets)
 
 
+def with_weights(f, x):
+    return f(x, weights=np.array([2.0, 0.0, 0.5])[: x.shape[-1]])
+
+
 def with_mask(f, x, **options):
     return f(x, np.array([True, False, True])[: x.shape[-1]], **options)
 
@@ -67,6 +71,9 @@ FUNCTIONS = {
         with_labels, special_values.mean_cross_entropy, first=-100
     ),
     "cross_entropy_soft": functools.partial(with_targets, special_values.cross_entropy_soft),
+    "hessian_vector_product": functools.partial(with_targets, ss.hessian_vector_product),
+    "logsumexp_shifted, weighted": functools.partial(with_weights, ss.logsumexp_shifted),
+    "logsumexp_log1p, weighted": functools.partial(with_weights, ss.logsumexp_log1p),
     "softmax_masked": functools.partial(with_mask, special_values.softmax_masked),
     "softmax_filled": functools.partial(with_mask, special_values.softmax_filled, fill=-1e5),
     "softmax_added": functools.partial(with_mask, special_values.softmax_added, fill=-1e5),

@@ -1,3 +1,5 @@
+import importlib
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from stable_softmax import (
     ulp_error,
 )
 from stable_softmax.libraries.adapters import is_installed
+from stable_softmax.measure.conditioning import condition_number_weighted_sum
 from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN, ordinary_logits, vectors, whole_vectors
 
 ALL = [logsumexp_naive, logsumexp_shifted, logsumexp_log1p]
@@ -244,3 +247,204 @@ def test_log1mexp_undoes_itself():
     # the complement of the complement: p, 1 - p, and p again
     x = np.log(np.linspace(0.05, 0.95, 19))
     np.testing.assert_allclose(log1mexp(log1mexp(x)), x, rtol=200 * FP64.unit_roundoff)
+
+
+def weighted_rows(fmt, signs):
+    x = np.array(ordinary_logits(fmt))
+    w = np.random.default_rng(1).uniform(0.5, 2, x.shape)
+    return x, (w if signs == "positive" else w * np.where(np.arange(10) % 3 == 1, -1, 1)).astype(
+        fmt.dtype
+    )
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("signs", ["positive", "both"])
+@pytest.mark.parametrize("logsumexp", STABLE)
+def test_a_weighted_log_sum_exp_is_as_accurate_as_the_condition_number_allows(
+    logsumexp, signs, fmt
+):
+    x, w = weighted_rows(fmt, signs)
+    exact = logsumexp_exact(x, dtype=FP64, weights=w.astype(np.float64))
+    positive = np.isfinite(exact)
+    with np.errstate(invalid="ignore"):
+        got = logsumexp(x, weights=w).astype(np.float64)
+    np.testing.assert_array_equal(np.isfinite(got), positive)
+    assert positive.sum() >= 25
+    # Each term: exp of a rounded shift of at most 6 (6 u), exp itself (2 u), the product, and nine
+    # additions. Then a quotient, log, log1p and the last sum, all of numbers below 6.
+    kappa = condition_number_weighted_sum(x, w)
+    allowed = (18 * kappa + 20) * fmt.unit_roundoff
+    error = np.abs(got - exact)[positive]
+    assert np.all(error <= allowed[positive] + 4 * fmt.smallest_normal)
+
+
+@pytest.mark.parametrize("fmt", ALL_FORMATS, ids=str)
+@pytest.mark.parametrize("logsumexp", STABLE)
+def test_without_weights_and_with_weights_of_one_the_arithmetic_is_the_same(logsumexp, fmt):
+    x = np.array(ordinary_logits(fmt))
+    want = logsumexp(x)
+    assert want.dtype == logsumexp(x, weights=True).dtype == fmt.dtype
+    np.testing.assert_array_equal(logsumexp(x, weights=None), want)
+    np.testing.assert_array_equal(logsumexp(x, weights=1), want)
+
+
+def test_the_arithmetic_without_weights_is_what_it_was_before_there_were_any():
+    # bit for bit, written out once more, because the accuracy tables rest on it
+    for fmt in MAIN_FORMATS:
+        x = np.array(ordinary_logits(fmt, 200))
+        m = np.max(x, axis=-1, keepdims=True)
+        e = np.exp(x - m)
+        shifted = (m + np.log(np.sum(e, axis=-1, keepdims=True)))[:, 0]
+        np.testing.assert_array_equal(logsumexp_shifted(x), shifted)
+        k = np.sum(np.where(x == m, e, np.zeros_like(e)), axis=-1, keepdims=True)
+        rest = np.sum(np.where(x == m, np.zeros_like(e), e), axis=-1, keepdims=True)
+        log1p = (m + (np.log(k) + np.log1p(rest / k)))[:, 0]
+        np.testing.assert_array_equal(logsumexp_log1p(x), log1p)
+
+
+WEIGHTED = [  # row, weights, log-sum-exp of both forms
+    ([0.0, 0.0], [1, -1], -INF),
+    ([3.0, 0.0], [0, 0], -INF),
+    ([0.0, 1.0], [-1, -1], NAN),
+    ([0.0, 1.0], [1, -2], NAN),
+    ([5.0, 5.0, 0.0], [1, -1, 1], 0),
+    ([0.0, INF], [1, 0], 0),
+    ([0.0, NAN], [1, 0], 0),
+    ([0.0, -INF], [1, 0], 0),
+    ([0.0, NAN], [1, 1], NAN),
+    ([INF, 0.0], [2, -1], INF),
+    ([INF, 0.0], [-2, 1], NAN),
+    ([INF, INF], [1, -1], NAN),
+    ([-INF, -INF], [1, -1], -INF),
+    ([-INF, 0.0], [-1, 1], 0),
+    ([0.0, 1.0], [INF, 1], INF),
+    ([0.0, 1.0], [-INF, 1], NAN),
+    ([0.0, 1.0], [NAN, 1], NAN),
+    ([1000.0, 999.0], [1, 0], 1000),
+    ([7.0], [True], 7),
+    ([7.0], [False], -INF),
+]
+
+
+@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning")  # dask computes elsewhere
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize("library", ["numpy", "torch", "jax", "array_api_strict", "dask"])
+@pytest.mark.parametrize("logsumexp", STABLE)
+@pytest.mark.parametrize(("row", "weights", "want"), WEIGHTED)
+def test_special_rows_with_weights(logsumexp, row, weights, want, library):
+    if not is_installed(library):
+        pytest.skip(f"{library} is not installed")
+    names = {"jax": "jax.numpy", "dask": "dask.array"}
+    xp = importlib.import_module(names.get(library, library))
+    with np.errstate(all="ignore"):
+        value = np.asarray(logsumexp(xp.asarray([row, [1.0] * len(row)]), weights=weights))
+    assert value.shape == (2,)
+    np.testing.assert_allclose(value[0], want, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("logsumexp", STABLE)
+def test_the_negated_weights_have_the_logarithm_of_the_size_of_a_negative_sum(logsumexp):
+    x, w = np.array([0.0, 1.0, -2.0]), np.array([1.0, -2.0, 0.5])
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(logsumexp(x, weights=w))
+    np.testing.assert_allclose(logsumexp(x, weights=-w), np.log(-(w @ np.exp(x))), rtol=1e-14)
+
+
+def test_weights_that_are_all_alike_add_their_logarithm():
+    x = np.array(ordinary_logits(FP64))
+    for f in STABLE:
+        for weight in (2, 0.125, 1e-300):
+            shift = np.log(weight)
+            np.testing.assert_allclose(
+                f(x, weights=weight), f(x) + shift, atol=8 * FP64.unit_roundoff * 700
+            )
+
+
+def test_log1p_does_not_cancel_where_the_maximum_has_a_tiny_weight():
+    # log(1e-20) and log1p(3.7e19) are 46 and of different signs
+    x, w = [1.0, 0.0], [1e-20, 1]
+    assert abs(logsumexp_log1p(x, weights=w)) <= 2 * FP64.unit_roundoff
+    assert 0 < logsumexp_exact(x, weights=w) < 3e-20
+
+
+def test_log1p_keeps_a_small_weighted_term_of_either_sign():
+    for sign in (1, -1):
+        x, w = [0.0, -40.0], [1, sign * 0.5]
+        assert logsumexp_shifted(x, weights=w) == 0
+        assert ulp_error(logsumexp_log1p(x, weights=w), logsumexp_exact(x, weights=w)) <= 2
+
+
+def test_where_the_largest_terms_cancel_exactly_the_others_have_underflowed():
+    # the limit that the docstring states
+    x, w = [1000.0, 1000.0, 0.0], [1, -1, 1]
+    assert logsumexp_exact(x, weights=w) == 0
+    with np.errstate(divide="ignore"):
+        for f in STABLE:
+            assert f(x, weights=w) == -INF
+
+
+def test_scipy_agrees_on_weights():
+    special = pytest.importorskip("scipy.special")
+    x, w = weighted_rows(FP64, "both")
+    exact = logsumexp_exact(x, weights=w)
+    kappa = condition_number_weighted_sum(x, w)
+    with np.errstate(all="ignore"):
+        theirs = special.logsumexp(x, axis=-1, b=w)
+    np.testing.assert_array_equal(np.isnan(theirs), np.isnan(exact))
+    size, sign = special.logsumexp(x, axis=-1, b=w, return_sign=True)
+    np.testing.assert_array_equal(sign == -1, np.isnan(exact))
+    found = np.where(np.isnan(exact), logsumexp_exact(x, weights=-w), exact)
+    assert np.all(np.abs(size - found) <= (18 * kappa + 20) * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("f", STABLE)
+def test_weights_are_broadcast_moved_and_converted_and_never_changed(f):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    w = np.array([[1], [2], [0]])
+    before = w.copy()
+    value = f(x, axis=(1, 2), weights=w)
+    np.testing.assert_allclose(value, np.log(np.sum(w * np.exp(x), axis=(1, 2))), rtol=1e-14)
+    np.testing.assert_array_equal(w, before)
+    assert f(x, axis=1, keepdims=True, weights=w).shape == (2, 1, 4)
+    assert f(x.astype(np.float32), weights=np.ones(4)).dtype == np.float32
+    tensor = torch.tensor(x, dtype=torch.float32)
+    beside = f(tensor, axis=(1, 2), weights=w)
+    assert beside.dtype == torch.float32
+    np.testing.assert_allclose(beside, value, rtol=1e-6)
+    weights = torch.tensor([1.0, 2, 3, 4], dtype=torch.bfloat16)
+    np.testing.assert_allclose(f(x, weights=weights), f(x, weights=[1, 2, 3, 4]))
+
+
+@pytest.mark.parametrize("f", STABLE)
+def test_weights_that_do_not_fit_are_refused(f):
+    x = np.zeros((2, 3))
+    with pytest.raises(ValueError, match=r"weights has shape \(2,\), which does not broadcast"):
+        f(x, weights=[1, 2])
+    with pytest.raises(ValueError, match="does not broadcast to the shape of x"):
+        f(x, weights=np.ones((4, 2, 3)))
+    for wrong in ([1j, 0, 0], ["a", "b", "c"], [None] * 3):
+        with pytest.raises(TypeError, match="weights must hold real numbers"):
+            f(x, weights=wrong)
+    with pytest.raises(TypeError, match="weights hides entries behind a mask"):
+        f(x, weights=np.ma.array([1.0, 1, 1], mask=[0, 0, 1]))
+
+
+@pytest.mark.parametrize("f", STABLE)
+def test_the_derivatives_of_a_weighted_log_sum_exp_are_the_terms_over_the_sum(f):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([0.5, 1.0, 1.0, -2.0, 30.0], dtype=torch.float64, requires_grad=True)
+    w = torch.tensor([2.0, 1.0, -0.5, 3.0, 0.0], dtype=torch.float64, requires_grad=True)
+    by_x, by_w = torch.autograd.grad(f(x, weights=w), (x, w))
+    e, weights = np.exp(x.detach().numpy()), w.detach().numpy()
+    total = np.sum(weights * e)
+    np.testing.assert_allclose(by_x, weights * e / total, rtol=1e-14)
+    np.testing.assert_allclose(by_w, np.where(weights == 0, 0, e / total), rtol=1e-14)
+
+
+@pytest.mark.parametrize("f", STABLE)
+def test_weights_may_be_traced_by_a_compiler(f):
+    jax = pytest.importorskip("jax", reason="jax is not installed here")
+    x, w = jax.numpy.asarray([0.0, 1.0, -40.0]), jax.numpy.asarray([1.0, -0.1, 2.0])
+    compiled = jax.jit(lambda x, w: f(x, weights=w))
+    np.testing.assert_allclose(compiled(x, w), f(np.asarray(x), weights=np.asarray(w)), rtol=1e-6)

@@ -1,46 +1,11 @@
 """What to change on a page as the templates have rendered it, because no option mends it.
 
-The theme, Sphinx and MyST-NB have faults that readers meet: half a megabyte of script for icons
-that are there as a font; an identifier that every exercise repeats; names and roles that a screen
-reader trips over. The extension ``patches`` applies these repairs to every page, and knows for
-which versions they were tried.
+The theme, Sphinx and MyST-NB have faults that readers meet: an identifier that every exercise
+repeats; names and roles that a screen reader trips over. The extension ``patches`` applies these
+repairs to every page, and knows for which versions they were tried.
 """
 
-import html
 import re
-
-
-def _with_height(formula):
-    """Give a displayed formula about the height, in rem, that MathJax will need, fitted to ours."""
-    rows = formula[2].split(r"\\")
-    tall = sum(r"\frac" in row for row in rows)
-    less = sum(bool(re.search(r"\\(sum|max|sqrt)", row)) and r"\frac" not in row for row in rows)
-    height = 2.4 + 1.75 * len(rows) + 1.65 * tall + 0.95 * less
-    return f'{formula[1]} style="--height: {height:.2f}rem">{formula[2]}</div>'
-
-
-NO_WIDTH = r"\\(?:begin|end)\{\w+\}|\\(?:text|operatorname|math\w+|hat|left|right)\b|\\[,;! ]|\s"
-OPERATOR = r"[-+=<>]|\\(?:approx|cdot|ge|gg|in|le|ll|ne|pm|quad|times|to)(?![a-z])"
-SCRIPT = r"[\^_](\{[^{}]*\}|\\[a-z]+|.)"
-SYMBOL = r"\\(?!softmax|lse|log|exp|max|min|ulp)[a-zA-Z]+"
-
-
-def _with_width(formula):
-    """Give a formula in a line about the width, in em, that MathJax will need, fitted to ours.
-
-    The comma or point after it comes along: it would else begin a line of its own.
-    """
-
-    def signs(tex):
-        return len(re.sub(r"[{}\\]", "", re.sub(SYMBOL, "a", tex)))
-
-    tex = re.sub(NO_WIDTH, "", html.unescape(formula[2])[2:-2])
-    tex, operators = re.subn(OPERATOR, "", tex)
-    scripts = sum(map(signs, re.findall(SCRIPT, tex)))
-    width = 1.52 * operators + 0.46 * scripts + 0.61 * signs(re.sub(SCRIPT, "", tex))
-    width += 0.32 * len(formula[3])
-    return f'{formula[1]} style="--width: {width:.2f}em">{formula[2]}{formula[3]}</span>'
-
 
 # What the theme does when a page has been painted, a moment before.
 RESOLVE_THEME = r"""\1;
@@ -60,11 +25,10 @@ SCROLL_SIDEBAR = """<script>{
 
 # What to change on a page, and why.
 REPAIRS = [
-    # The icons are a web font. Upstream: pydata-sphinx-theme #2379.
-    (r"\s*<!-- So that users can add custom icons -->\s*<script [^>]*></script>", ""),
+    # The search of Sphinx: sections.py has another one, and its scripts block every page.
+    (r'\s*<script src="[^"]*(?:searchtools|language_data|searchindex)\.js[^>]*></script>', ""),
     # One viewport is enough.
     (r'(<meta name="viewport"[^>]*>)\s*<meta name="viewport"[^>]*>', r"\1"),
-    (r'\s*<meta name="viewport" content="width=device-width, initial-scale=1"/>', ""),
     # A control is called what is written on it.
     (r'(<button class="btn search-button-field[^>]*?) title="Search" aria-label="Search"', r"\1"),
     (r'(<i class="theme-switch [^>]*?) title="[^"]*"', r'\1 aria-hidden="true"'),
@@ -90,9 +54,10 @@ REPAIRS = [
     (r'<p>(<ul class="simple">\s*(?:<li>.*?</li>\s*)*</ul>)\s*</p>', r"\1"),
     # An image is in a box of its own, so that on a phone it can scroll and its caption stays.
     (r"(<figure [^>]*>\s*)(<img [^>]*>)", r'\1<div class="figure-box">\2</div>'),
-    # What follows a formula stays in its place when the formula has been set, and beside it.
-    (r'(<span class="math notranslate nohighlight")>(.*?)</span>([,.;:?!)]*)', _with_width),
-    (r'(<div class="math notranslate nohighlight"[^>]*)>(.*?)</div>', _with_height),
+    # A sign after a formula stays in the line of the formula.
+    (r'(<span class="math [^>]*>(?:(?!</span>).)*)</span>([,.;:?!)]+)', r"\1\2</span>"),
+    # The logos of a menu are loaded when it is opened.
+    (r'<img (alt="\w+ logo")', r'<img loading="lazy" \1'),
     # A header that says nothing is none.
     (r'<th class="head[^"]*"><p></p></th>', "<td></td>"),
 ]  # fmt: skip

@@ -3,8 +3,8 @@
 Where ``make runtime`` has put Python for browsers into ``_build/runtime``, each cell gets a bar:
 buttons, or one line that says what the cell needs and a page lacks. The site gets a folder ``run``
 with that Python, the editor, the two scripts of ``book/run_in_page`` that are loaded by the first
-click, and the book's own package with the pure Python libraries that it imports. Without the
-runtime, the book is built without buttons.
+click, the book's own package with the pure Python libraries that it imports, and MathJax, which
+the first formula in a result loads. Without the runtime, the book is built without buttons.
 
 The bar is shown only where it can work: not for a file, in print, or without WebAssembly.
 """
@@ -18,6 +18,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import formulas
 from docutils import nodes
 from sphinx.util import logging
 
@@ -104,6 +105,7 @@ def publish(app, exception):
     shutil.copytree(runtime(app), folder, ignore=shutil.ignore_patterns(CONTENTS))
     for name in ["session.js", "session.css", "worker.js"]:
         shutil.copy(SCRIPTS / name, folder)
+    add_mathjax(folder / "mathjax", app.config)
     content = book_zip()
     book = f"book-{hashlib.sha256(content).hexdigest()[:12]}.zip"
     (folder / book).write_bytes(content)
@@ -111,6 +113,16 @@ def publish(app, exception):
     lock = hashlib.sha256((folder / "pyodide-lock.json").read_bytes()).hexdigest()[:12]
     about = {"version": lock, "book": book, "size": sum(path.stat().st_size for path in first)}
     (folder / "run.json").write_text(json.dumps(about))
+
+
+def add_mathjax(folder, config):
+    """Write MathJax for a browser, with the settings of the book; it waits until it is asked."""
+    shutil.copytree(formulas.FONTS, folder / formulas.FONTS.relative_to(formulas.MATHJAX))
+    settings = {"tex": formulas.tex_settings(config), "startup": {"typeset": False}}
+    settings["options"] = {"enableMenu": False}  # with it, each formula would be a tab stop
+    script = (formulas.MATHJAX / "tex-chtml.js").read_text("utf-8")
+    text = f"window.MathJax = {json.dumps(settings)};\n{script}"
+    (folder / "tex-chtml.js").write_text(text, "utf-8")
 
 
 def book_zip():

@@ -1,9 +1,5 @@
-"""Make the site complete in itself: nothing from other hosts, one address, no page left over.
+"""Make the site complete in itself: nothing from other hosts, one address, no page left over."""
 
-MathJax comes from a package, of which only the parts that a browser may ask for are copied.
-"""
-
-import importlib.util
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,23 +9,10 @@ from sphinx.util import logging
 logger = logging.getLogger(__name__)
 
 
-# What a browser never asks for: other builds of MathJax, and its parts once more for Node.
-NOT_COPIED = ["*-full*.js", "*svg*.js", "*mml*.js", "node-main.js", "latest.js", "loader.js"]
-NOT_COPIED += ["core.js", "startup.js", "adaptors", "output/svg", "output/svg.js"]
-
-
 def use_one_address(app, config):
     """Give the extensions that need the address of the site the one that the settings know."""
     config.ogp_site_url = config.html_baseurl
     config.notfound_urls_prefix = f"{urlsplit(config.html_baseurl).path.rstrip('/')}/"
-
-
-def use_local_mathjax(app, config):
-    """Take MathJax from its package, as a static file of the site."""
-    package = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent
-    config.html_static_path.append(str(package / "static"))
-    config.exclude_patterns += [f"mathjax/{pattern}" for pattern in NOT_COPIED]
-    config.mathjax_path = "mathjax/tex-chtml.js"
 
 
 def check_figures(app, doctree, docname):
@@ -84,7 +67,6 @@ def remove_old_pages(app, env, docnames):
 def setup(app):
     """Register the extension with Sphinx."""
     app.connect("config-inited", use_one_address)
-    app.connect("config-inited", use_local_mathjax)
     app.connect("env-before-read-docs", remove_old_pages)
     app.connect("doctree-read", name_rows)
     app.connect("doctree-read", describe_once)

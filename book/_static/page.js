@@ -1,17 +1,5 @@
 "use strict";
 
-/* On a page that is a file, the search may not read other pages: it shows titles only. */
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-
-/* Sphinx stumbles over places without text, such as the target of a term, and would quote the menus
-   and headings that the theme puts before the text. */
-if (typeof Search !== "undefined") {
-  const summary = Search.makeSearchSummary;
-  Search.makeSearchSummary = (page, ...place) =>
-    summary(page.replace(/(<main[^>]*>)[^]*(?=<article)/, "$1"), ...place) ??
-    document.createTextNode("");
-}
-
 /* Paper is light, whatever the reader's screen is. */
 {
   const { dataset } = document.documentElement;
@@ -25,13 +13,6 @@ if (typeof Search !== "undefined") {
     dataset.theme = theme;
   });
 }
-
-/* Formulas take their final heights when they are set and their fonts are there: see book.css. */
-addEventListener("load", async () => {
-  await window.MathJax?.startup?.promise;
-  await document.fonts.ready;
-  document.documentElement.classList.add("formulas-are-set");
-});
 
 /* What scrolls sideways takes the focus: the theme sees to code and tables, this script to figures.
    It also gives each such box the role and the name that a screen reader announces. */

@@ -1,7 +1,7 @@
 /* <explore-add>: equal terms are added step by step, on a line of the numbers of a format. */
 (() => {
   "use strict";
-  const { formats, ulp, round, Player, show, showExact, nearest, exactly } = StableSoftmax;
+  const { formats, ulp, round, Player, show, showExact, nearest, exactly, text, path, handle, between } = StableSoftmax;
   const { big, add, sub, exp } = exactly;
   const long = (x) => show(x, 8);
   const plus = (x) => `${x < 0 ? "−" : "+"} ${long(Math.abs(x))}`;
@@ -36,13 +36,9 @@
     return { held, added, terms, carry };
   }
 
-  const text = (x, y, words, anchor = "middle") =>
-    `<text x="${x}" y="${y}" fill="currentColor" stroke="none" text-anchor="${anchor}">${words}</text>`;
-  const path = (d, role = "") =>
-    `<path class="${role}" d="${d}" stroke="currentColor" stroke-width="${role ? 2 : 1}"/>`;
-
   class Add extends Player {
     parts = ["count", "term", "as", "one", "format", "order"];
+    picture = { step: 10000 };
 
     template() {
       const sum = (count, term, format, as = "number", one = "") =>
@@ -66,8 +62,8 @@
         }, "left")}
       </div>
       ${this.player(10000)}
-      <svg viewBox="0 0 340 232" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
-      ${this.sentence()}
+      ${this.drawing(340, 232)}
+      ${this.sentence(190)}
       ${this.table("The sum so far, and what storing and adding have lost", ["terms", "exact", "computed", "storing", "adding"])}`;
     }
 
@@ -187,7 +183,13 @@
           path(`M${line.join("L")}`, order === "left" ? "naive" : "stable");
         if (got - right > 40) svg += text(X(end) - 24, right + 4, "exact", "end") + text(X(end), got - 5, "computed", "end");
       }
-      return svg;
+      const [x, y] = [X(terms[step]), between(120, Y(round(held[step], f)), 212)];
+      return `${svg}<circle cx="${x}" cy="${y}" r="5" fill="currentColor"/>${handle(x, y, "step")}`;
+    }
+    /** The computed sum can be dragged along. */
+    drag(_, x) {
+      const want = between(0, Math.round(((x - 8) / 324) * this.all), this.all);
+      return { step: this.terms.findIndex((count) => count >= want) };
     }
   }
   customElements.define("explore-add", Add);

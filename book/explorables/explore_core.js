@@ -245,6 +245,18 @@ const StableSoftmax = (() => {
     return text === "1" && complement.n !== 0n ? `1 − ${showExact(complement, digits)}` : text;
   }
 
+  // Parts of a drawing
+
+  const text = (x, y, words, anchor = "middle", more = "") =>
+    `<text x="${x}" y="${y}" fill="currentColor" text-anchor="${anchor}" ${more.includes("halo") ? "" : `stroke="none"`} ${more}>${words}</text>`;
+  const path = (d, role = "", more = role && `stroke-width="2"`) => `<path class="${role}" d="${d}" stroke="currentColor" ${more}/>`;
+  const box = (x, y, width, height, role = "", more = `fill="currentColor"`) =>
+    `<rect class="${role}" x="${x}" y="${y}" width="${width}" height="${Math.max(0, height)}" ${more}/>`;
+  /** A place to drag something by, large enough for a finger. */
+  const handle = (x, y, name, width = 36, height = 36) =>
+    box(x - width / 2, y - height / 2, width, height, "", `data-drag="${name}" fill="transparent" stroke="none"`);
+  const between = (low, v, high) => Math.max(low, Math.min(v, high));
+
   // The element
 
   let count = 0;
@@ -267,9 +279,75 @@ const StableSoftmax = (() => {
         if (go) this[go]();
       });
       this.form.addEventListener("reset", () => setTimeout(() => this.update()));
+      for (const kind of ["input", "click", "reset"]) this.form.addEventListener(kind, () => this.keep());
+      this.form.addEventListener("pointerdown", (event) => this.grab(event));
+      matchMedia("print").addEventListener("change", ({ matches }) => this.paper(matches));
       this.append(this.form);
       this.classList.add("ready");
       this.update();
+      this.first = this.state();
+      this.place = `#${this.closest("[id]")?.id ?? ""}`;
+      if (location.hash === this.place) this.recall(new URLSearchParams(location.search));
+    }
+
+    // What is kept: in the address, and on paper
+
+    /** What the controls say, as {name: text}. */
+    state() {
+      const controls = [...this.form.querySelectorAll("[name]:is(input, select)")];
+      return Object.fromEntries(controls.filter((c) => !c.name.endsWith("-slider"))
+        .map((c) => [c.name, c.type === "checkbox" ? String(Number(c.checked)) : c.value]));
+    }
+    /** Go to the state in an address, but for what a control cannot be. */
+    recall(address) {
+      const state = [...address].filter(([name, value]) => {
+        if (!(name in this.first)) return false;
+        const control = this.control(name);
+        const before = control.value;
+        control.value = value;
+        const { valid, rangeOverflow } = control.validity;
+        const fits = control.value === value && (valid || (name === "step" && rangeOverflow)); // its end may move
+        control.value = before;
+        return fits;
+      });
+      if (state.length) this.set(Object.fromEntries(state));
+    }
+    /** When nothing has changed for a while, let the address lead to this state. */
+    keep() {
+      clearTimeout(this.waiting);
+      this.waiting = setTimeout(() => {
+        if (this.timer) return this.keep();
+        const state = Object.entries(this.state()).filter(([name, value]) => value !== this.first[name]);
+        const query = String(new URLSearchParams(state));
+        if (query || location.search) history.replaceState(null, "", location.pathname + (query && `?${query}`) + this.place);
+      }, 400);
+    }
+    /** On paper: what the reader has chosen, or else a state whose picture says something. */
+    paper(on) {
+      if (on) {
+        this.screen = this.state();
+        const chosen = Object.entries(this.first).some(([name, value]) => this.screen[name] !== value);
+        if (!chosen) this.set(this.picture ?? {});
+      } else this.set(this.screen);
+    }
+
+    // A mark with data-drag="name" can be dragged: drag(name, x, y) says what its place means
+
+    grab(event) {
+      const mark = event.target.closest("[data-drag]");
+      if (!mark) return;
+      const svg = mark.closest("svg"); // it stays, what is in it is drawn anew
+      const { drag } = mark.dataset;
+      event.preventDefault();
+      svg.setPointerCapture(event.pointerId);
+      svg.onpointermove = ({ clientX, clientY }) => {
+        const { x, y } = new DOMPoint(clientX, clientY).matrixTransform(svg.getScreenCTM().inverse());
+        this.set(this.drag(drag, x, y));
+        this.keep();
+      };
+      svg.onlostpointercapture = () => {
+        svg.onpointermove = null;
+      };
     }
 
     /** Keep slider and number equal, and show what follows. */
@@ -293,7 +371,8 @@ const StableSoftmax = (() => {
     set(values) {
       for (const [name, value] of Object.entries(values)) {
         const input = this.control(name);
-        input[input.type === "checkbox" ? "checked" : "value"] = value;
+        if (input.type === "checkbox") input.checked = Number(value);
+        else input.value = value;
         if (input.dataset.twin) this.control(input.dataset.twin).value = value;
       }
       this.update();
@@ -338,9 +417,19 @@ const StableSoftmax = (() => {
         <table><caption>${caption}</caption><thead><tr>${cells.join("")}</tr></thead>
         <tbody></tbody></table></div>`;
     }
-    /** The sentence that is read aloud when it changes. */
-    sentence() {
-      return `<p class="sentence" role="status"></p>`;
+    /** The sentence that is read aloud when it changes, in the room that so many letters need. */
+    sentence(letters) {
+      return `<div class="said"><p class="sentence" role="status"></p>
+        <p aria-hidden="true">${"a number 12 ".repeat(letters / 12)}</p></div>`;
+    }
+    /** What is shown on demand. */
+    folded(words, html) {
+      return `<details><summary>${words}</summary>${html}</details>`;
+    }
+    /** A drawing, which is printed. */
+    drawing(width, height, more = "") {
+      return `<svg class="picture" viewBox="0 0 ${width} ${height}" font-size="11" fill="none"
+        stroke="currentColor" aria-hidden="true" ${more}></svg>`;
     }
 
     // Parts of an update
@@ -364,10 +453,13 @@ const StableSoftmax = (() => {
   /** An explorable that goes on step by step. begin(...) gets the values of its `parts`, works all
       steps out and returns their number; draw(step) shows one. */
   class Player extends Explorable {
+    pace = 250; // of playing, in milliseconds
+
     /** The buttons, and the number of steps. */
-    player(steps) {
-      const buttons = Object.entries({ Step: "next", Play: "play", All: "rest", "From the start": "again" })
+    player(steps, play = "Play") {
+      const buttons = Object.entries({ Step: "next", [play]: "play", All: "rest", "From the start": "again" })
         .map(([words, go]) => `<button type="button" data-go="${go}">${words}</button>`);
+      this.begins = play;
       return `<div class="examples" role="group" aria-label="Player">${buttons.join("")}</div>
         ${this.range("step", "Steps", { min: 0, max: steps, step: 1, value: 0, fine: 1 })}`;
     }
@@ -388,7 +480,7 @@ const StableSoftmax = (() => {
       this.timer = setInterval(() => {
         const step = Math.ceil(this.number("step") * 1.2) || 1;
         this.to(step, step < this.steps);
-      }, 250);
+      }, this.pace);
       return this.playing(true);
     }
     to(step, playing) {
@@ -401,7 +493,7 @@ const StableSoftmax = (() => {
     /** While it plays, nothing is read aloud. */
     playing(on) {
       if (!on) this.timer = clearInterval(this.timer);
-      this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : "Play";
+      this.form.querySelector("[data-go=play]").textContent = on ? "Pause" : this.begins;
       this.form.querySelector(".sentence").ariaLive = on ? "off" : "polite";
     }
 
@@ -417,12 +509,14 @@ const StableSoftmax = (() => {
         this.steps = this.begin(...asked);
         this.put(this.steps, "max");
       }
-      this.draw(Math.min(this.number("step"), this.steps));
+      if (this.number("step") > this.steps) this.put(this.steps);
+      this.draw(this.number("step"));
     }
   }
 
   return {
     formats, ulp, round, ops, Explorable, Player, show, showExact, showProbability,
+    text, path, box, handle, between,
     exact, negative, nearest, error, ulpError, exactly: { big, add, sub, exp },
     softmaxNaive, softmaxShifted, logsumexpNaive, logsumexpShifted, logsumexpLog1p,
     logSoftmaxNaive, logSoftmaxTwoStep, logSoftmaxEpsilon, logSoftmaxClamped,

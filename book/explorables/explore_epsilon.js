@@ -1,10 +1,11 @@
-/* <explore-epsilon>: a sample that is wrong by a gap, its loss, its gradient and the steps of
-   gradient descent until it is right, as recovery.py counts them. */
+/* <explore-epsilon>: a sample that is wrong by a gap, as two balls on the curves of two losses: each
+   step of gradient descent rolls them until the sample is right, as recovery.py counts them. */
 (() => {
   "use strict";
   const {
-    formats, round, ops, Explorable, show, showExact, showProbability, exact, negative, nearest,
+    formats, round, ops, Player, show, showExact, showProbability, exact, negative, nearest,
     crossEntropy, logSoftmaxShifted, logSoftmaxEpsilon, logSoftmaxClamped, logSoftmaxTwoStep,
+    text, path, handle, between,
   } = StableSoftmax;
   const MAX_STEPS = 5000;
   const LABEL = 1; // the logits are [gap, 0]
@@ -14,77 +15,91 @@
     clamped: { role: "alternative", logSoftmax: logSoftmaxClamped },
     "log(softmax)": { role: "roundoff", logSoftmax: logSoftmaxTwoStep },
   };
+  const BALLS = ["from logits", "epsilon"];
 
-  /** The gradient that autograd finds: the derivatives of the operations, from the last one back. */
-  function gradient(name, x, epsilon, f) {
+  /** The gradient that autograd finds, as a function of the logits: the derivatives of the operations,
+      from the last one back. */
+  function gradient(name, epsilon, f) {
     const { add, sub, mul, div, exp } = ops(f);
-    const m = Math.max(...x);
-    const e = x.map((v) => exp(sub(v, m)));
-    const s = add(...e);
-    let z; // the gradient with respect to x - m
-    if (name === "from logits") {
-      z = e.map((v) => mul(div(1, s), v));
-      z[LABEL] = add(-1, z[LABEL]);
-    } else {
-      const p = div(e[LABEL], s);
-      let up = div(-1, name === "epsilon" ? add(p, epsilon) : p); // of -log
-      if (name === "clamped" && p < epsilon) up = 0;
-      const ofSum = -mul(up, div(p, s));
-      z = [ofSum, add(div(up, s), ofSum)].map((v, i) => mul(v, e[i]));
-    }
-    const ofMax = div(-add(...z), x.filter((v) => v === m).length);
-    return z.map((v, i) => (x[i] === m ? add(v, ofMax) : v));
+    return ([wrong, right]) => {
+      const m = Math.max(wrong, right);
+      const a = exp(sub(wrong, m));
+      const b = exp(sub(right, m));
+      const s = add(a, b);
+      let x, y; // the gradient with respect to x - m
+      if (name === "from logits") {
+        const all = div(1, s);
+        x = mul(all, a);
+        y = add(-1, mul(all, b));
+      } else {
+        const p = div(b, s);
+        let up = div(-1, name === "epsilon" ? add(p, epsilon) : p); // of -log
+        if (name === "clamped" && p < epsilon) up = 0;
+        const ofSum = -mul(up, div(p, s));
+        x = mul(ofSum, a);
+        y = mul(add(div(up, s), ofSum), b);
+      }
+      const ofMax = div(-add(x, y), wrong === right ? 2 : 1);
+      return [wrong === m ? add(x, ofMax) : x, right === m ? add(y, ofMax) : y];
+    };
   }
 
-  /** How many steps of learning rate 1 until the label's logit is the larger one. */
-  function stepsToRecover(slope, x, f) {
+  /** The steps of learning rate 1 until the label's logit is the larger one, and the logits after each. */
+  function recover(slope, x, f) {
     const { sub } = ops(f);
+    const way = [x];
     for (let step = 0; step <= MAX_STEPS; step += 1) {
-      if (x[LABEL] > x[0]) return step;
+      if (x[LABEL] > x[0]) return { way, steps: step };
       const g = slope(x);
-      if (!g.every(Number.isFinite) || g.every((v) => v === 0)) return Infinity;
-      x = x.map((v, i) => sub(v, g[i]));
+      if (!g.every(Number.isFinite) || g.every((v) => v === 0)) return { way, steps: Infinity };
+      x = [sub(x[0], g[0]), sub(x[1], g[1])];
+      way.push(x);
     }
-    return NaN; // not within so many steps
+    return { way, steps: NaN }; // not within so many steps
   }
   const showSteps = (n) => (Number.isNaN(n) ? `over ${MAX_STEPS}` : n === Infinity ? "never" : `${n}`);
 
-  class Epsilon extends Explorable {
+  class Epsilon extends Player {
+    parts = ["gap", "power", "format"];
+    pace = 100;
+    picture = { gap: 22, step: 12 };
+
     template() {
-      const sample = (gap, power) => ({ gap, power, format: "fp32" });
+      const sample = (gap, power) => ({ gap, power, format: "fp32", step: 0 });
       return `${this.examples({
         "p = ε": sample(16.118, -7),
         "ε = 1e-7, gap 22": sample(22, -7),
         "ε = 1e-12, gap 30": sample(30, -12),
         "p = 0": sample(104, -7),
       })}
+        ${this.drawing(340, 268)}
+        ${this.player(MAX_STEPS, "Let go")}
         ${this.range("gap", "Gap", { min: -20, max: 120, step: 0.5, value: 20, limit: 1000 })}
         ${this.range("power", "ε = 10 to the power", { min: -15, max: -3, step: 1, value: -7 })}
         ${this.select("format", "Format", { fp64: "fp64", fp32: "fp32" }, "fp32")}
-        ${this.sentence()}
-        ${this.table("One sample, its label behind by the gap, to five digits", ["loss", "value", "gradient at the label", "steps"])}
-        <svg viewBox="0 0 340 212" font-size="11" fill="none" aria-hidden="true"></svg>`;
+        ${this.sentence(365)}
+        ${this.folded("All losses", this.table("One sample, its label behind by the gap, to five digits", ["loss", "value", "gradient at the label", "steps"]))}`;
     }
 
-    update() {
-      const f = formats[this.control("format").value];
-      const gap = round(this.number("gap"), f);
-      const typed = Number((10 ** this.number("power")).toPrecision(3));
+    begin(typedGap, power, format) {
+      const f = formats[format];
+      const gap = round(Number(typedGap), f);
+      const typed = Number((10 ** power).toPrecision(3));
       const epsilon = round(typed, f);
       const x = [gap, 0];
       const loss = (name, row) => crossEntropy(FORMS[name].logSoftmax, row, LABEL, f, epsilon);
 
       const found = {};
       for (const name of Object.keys(FORMS)) {
-        const slope = (row) => gradient(name, row, epsilon, f);
-        found[name] = { loss: loss(name, x), pull: slope(x)[LABEL], steps: stepsToRecover(slope, x, f) };
+        const slope = gradient(name, epsilon, f);
+        found[name] = { loss: loss(name, x), pull: slope(x)[LABEL], ...recover(slope, x, f) };
       }
       const { p, logp, complement } = exact(x);
-      const trueSlope = (row) => [1, -1].map((sign) => sign / (1 + Math.exp(row[1] - row[0])));
+      const trueSlope = ([a, b]) => [1 / (1 + Math.exp(b - a)), -1 / (1 + Math.exp(b - a))];
       const truth = {
         loss: showExact(negative(logp[LABEL])),
         pull: showExact(negative(complement[LABEL])),
-        steps: showSteps(stepsToRecover(trueSlope, x, formats.fp64)),
+        steps: showSteps(recover(trueSlope, x, formats.fp64).steps),
       };
 
       this.rows([
@@ -101,48 +116,68 @@
       const side = ratio > 10 ? "far above" : ratio < 0.1 ? "far below" : "near";
       const place = gap === 0 ? "level" : `${gap < 0 ? "ahead" : "behind"} by ${show(Math.abs(gap))}`;
       const instead = (text, right) => (text === right ? text : `${text} instead of ${right}`);
-      this.say(
+      const said =
         `The label is ${place}, and its probability, ${showProbability(p[LABEL], complement[LABEL], 3)}, is ` +
         `${side} ε = ${show(typed)}. In ${f.name}, with epsilon, the loss is ${instead(show(value), truth.loss)}, ` +
         `the gradient ${instead(show(pull), truth.pull)}. Steps until the label wins: ` +
-        `${showSteps(steps)} with epsilon, ${showSteps(found["from logits"].steps)} from the logits.`
-      );
-      this.plot(gap, found, loss, epsilon);
+        `${showSteps(steps)} with epsilon, ${showSteps(found["from logits"].steps)} from the logits.`;
+      const high = gap > 60 ? 120 : 60;
+      const drawn = [power, format, high].join();
+      if (this.drawn !== drawn) Object.assign(this, { drawn, high, curves: this.plot(loss, epsilon, high) });
+      Object.assign(this, { found, loss, said });
+      return Math.max(...BALLS.map((name) => found[name].way.length - 1), 1);
     }
 
-    /** The loss over the gap; what is infinite is a cross at the top. */
-    plot(gap, found, loss, epsilon) {
-      const X = (v) => 30 + ((v + 20) / 140) * 300;
-      const Y = (v) => 180 - (v / 120) * 160;
-      const text = (x, y, words, more = "") =>
-        `<text x="${x}" y="${y}" fill="currentColor" stroke="none" ${more}>${words}</text>`;
+    draw(step) {
+      let svg = this.curves;
+      const fates = [];
+      BALLS.forEach((name, i) => {
+        const { way, steps } = this.found[name];
+        const { role } = FORMS[name];
+        const now = Math.min(step, way.length - 1);
+        const gap = way[now][0] - way[now][1];
+        const [x, y] = [between(30, X(gap, this.high), 334), between(14, Y(this.loss(name, way[now]), this.high), 220)];
+        const fate = now === steps ? `home after ${steps} steps`
+          : steps === Infinity && now === way.length - 1 ? `gap ${show(gap)} for ever, without a gradient` : `gap ${show(gap)} after ${now} steps`;
+        fates.push(`${name}: ${fate}`);
+        svg += `<circle class="${role}" cx="${x}" cy="${y}" r="7" fill="currentColor"/>` + handle(x, y, "gap") +
+          text(40, 250 + 15 * i, fates[i], "start", `class="${role}" font-weight="700"`);
+      });
+      this.form.querySelector("svg").innerHTML = svg;
+      this.say(step ? `${this.said} Now ${fates.join("; ")}.` : this.said);
+    }
+
+    /** A ball lies where the gap is; the height of the plateau is -log ε. */
+    drag(name, x, y) {
+      const { high } = this;
+      if (name === "gap") return { gap: between(-high / 6, Math.round(((x - 30) / 300) * (7 / 3) * high - high / 3) / 2, high), step: 0 };
+      return { power: between(-15, Math.round((((y - 220) / 200) * high) / Math.LN10), -3), step: 0 };
+    }
+
+    /** The losses over the gap; what is infinite is a cross at the top. */
+    plot(loss, epsilon, high) {
       const dashes = { stable: "", naive: "6 3", alternative: "6 2 1 2", roundoff: "1 3" };
-      const gaps = Array.from({ length: 141 }, (_, i) => i - 20);
-      let svg = `<path d="M30 20V180H330" stroke="currentColor"/>`;
-      for (const v of [0, 40, 80, 120]) {
-        svg += text(X(v), 194, v, 'text-anchor="middle"') + text(26, Y(v) + 4, v, 'text-anchor="end"');
-      }
-      svg += text(180, 207, "gap", 'text-anchor="middle"') + text(4, 12, "loss");
+      const [atX, atY] = [(v) => X(v, high), (v) => Y(v, high)];
+      const gaps = Array.from({ length: 141 }, (_, i) => ((i - 20) * high) / 120);
+      let svg = path("M30 20V220H330") + text(180, 233, "gap, by which the label is behind") + text(4, 12, "loss", "start");
+      for (const v of [0, high]) svg += text(atX(v), 233, v);
+      for (const v of [0, 1, 2, 3]) svg += text(26, 224 - (v * 200) / 3, (v * high) / 3, "end");
       for (const [name, { role }] of Object.entries(FORMS)) {
         const losses = gaps.map((g) => loss(name, [g, 0]));
-        const line = gaps.map((g, i) => [X(g), Y(losses[i])]).filter(([, y]) => Number.isFinite(y));
+        const line = gaps.map((g, i) => [atX(g), atY(losses[i])]).filter(([, y]) => Number.isFinite(y));
         const crosses = gaps.filter((g, i) => losses[i] === Infinity && g % 4 === 0);
         svg += `<g class="${role}" stroke="currentColor" stroke-width="2">
           <path d="M${line.map((point) => point.map((v) => v.toFixed(1))).join("L")}" stroke-dasharray="${dashes[role]}"/>
-          <path d="${crosses.map((g) => `M${X(g) - 3} 17l6 6m0 -6l-6 6`).join("")}"/>`;
-        if (Math.abs(gap - 50) <= 70 && /logits|epsilon/.test(name)) {
-          svg += `<circle cx="${X(gap)}" cy="${Y(found[name].loss)}" r="4" fill="currentColor"/>`;
-        }
-        svg += "</g>";
+          <path d="${crosses.map((g) => `M${atX(g) - 3} 17l6 6m0 -6l-6 6`).join("")}"/></g>`;
       }
-      const cap = Y(-Math.log(epsilon)) - 5;
-      svg += text(X(62), Y(70), "from logits", 'text-anchor="end"');
-      svg += text(330, cap, "epsilon, clamped", 'text-anchor="end"');
-      if (!Number.isFinite(loss("log(softmax)", [120, 0]))) {
-        svg += text(X(100), 24, "log(softmax): inf", 'text-anchor="end"');
-      }
-      this.form.querySelector("svg").innerHTML = svg;
+      const cap = atY(-Math.log(epsilon));
+      svg += text(196, 100, "from logits", "end") + text(310, cap + 15, "epsilon, clamped", "end") +
+        path(`M322 ${cap - 9}l5 6h-10zm0 18l5 -6h-10z`, "", `fill="currentColor"`) + handle(322, cap, "power");
+      if (!Number.isFinite(loss("log(softmax)", [high, 0]))) svg += text(atX(100), 24, "log(softmax): inf", "end");
+      return svg;
     }
   }
+  const X = (v, high) => 30 + ((v + high / 6) / (7 / 6) / high) * 300; // where a gap is, up to high
+  const Y = (v, high) => 220 - (v / high) * 200;
   customElements.define("explore-epsilon", Epsilon);
 })();

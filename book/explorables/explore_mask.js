@@ -24,6 +24,8 @@
   };
 
   class Mask extends Explorable {
+    picture = { axis: 0 };
+
     template() {
       const usual = { axis: -1, times: 1, how: "early", fill: "-Infinity", format: "fp32", view: "p", T: 1, offset: 0 };
       change(LOGITS, (v, r, c) => Object.assign(usual, { [`x${r}${c}`]: v, [`on${r}${c}`]: true }));
@@ -51,7 +53,7 @@
       </div>
       ${this.range("T", "Temperature", { min: 0.01, max: 10, step: 0.01, value: 1 })}
       ${this.range("offset", "Common offset", { min: -20000, max: 20000, step: 100, value: 0, limit: 1e6 })}
-      ${this.sentence()}
+      ${this.sentence(430)}
       ${this.table("Each row is a sample with its logits, the label in bold. Untick a class to mask it", ["row", ...CLASSES, "sum"])}
       ${this.table("What each row gets", ["row", "argmax", "loss", "floor"])}`;
     }

@@ -1,7 +1,7 @@
 /* <explore-network>: softmax regression with the losses of experiments/training.py, to the first nan. */
 (() => {
   "use strict";
-  const { formats, round, ops, Explorable, show, crossEntropy, logSoftmaxShifted } = StableSoftmax;
+  const { formats, round, ops, Explorable, show, crossEntropy, logSoftmaxShifted, text } = StableSoftmax;
   const N = 90;
   const STEPS = 100;
   const EDGES = [0, 1, 2, 4, 8, -Math.log(1e-7), 32, 64, 128, 256, Infinity]; // of the gaps
@@ -77,13 +77,12 @@
           <button type="button" data-go="step">Step</button>
           <button type="button" name="run" data-go="run">Run</button><span></span></div>
         <ol>${BOXES.map((name) => `<li><b>${name}</b> <span></span></li>`).join("")}</ol>
-        ${this.sentence()}
+        ${this.sentence(165)}
         <div class="plots">${[
           "Loss in each step. Dotted: the exact loss of the same logits.",
           "Samples by gap, which is how far the label’s logit is behind the largest. Beyond 16.1 = −log 10⁻⁷, p is below ε. " +
           "Outlined: less than 1 % of the gradient is left.",
-        ].map((text) => `<p><svg viewBox="0 0 300 190" font-size="12" fill="none" stroke="currentColor"
-          stroke-linecap="round" aria-hidden="true"></svg>${text}</p>`).join("")}</div>`;
+        ].map((words) => `<p>${this.drawing(300, 190, 'stroke-linecap="round"')}${words}</p>`).join("")}</div>`;
     }
 
     say(text) {
@@ -144,7 +143,7 @@
       if (this.now.over) this.update();
       this.control("run").textContent = "Pause";
       this.say("Training.");
-      const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+      const still = matchMedia("(prefers-reduced-motion: reduce), print").matches;
       const next = () => {
         do {
           if (this.now.over) return this.step();
@@ -153,7 +152,18 @@
         this.draw();
         this.frame = requestAnimationFrame(next);
       };
-      this.frame = requestAnimationFrame(next);
+      if (still) next();
+      else this.frame = requestAnimationFrame(next);
+    }
+    /** On paper: the run that the reader has begun, or one that dies. */
+    paper(on) {
+      if (on && this.now.history.length === 1) {
+        this.screen = this.state();
+        this.set({ power: 6, rate: -3 });
+      } else if (!on && this.screen) {
+        super.set(this.screen);
+        this.screen = null;
+      }
     }
     pause() {
       cancelAnimationFrame(this.frame);
@@ -202,8 +212,6 @@
           : `${show(Math.min(...values), 2)} to ${show(Math.max(...values), 2)}`;
       });
 
-      const text = (x, y, words, anchor = "middle") =>
-        `<text x="${x}" y="${y}" fill="currentColor" stroke="none" text-anchor="${anchor}">${words}</text>`;
       const path = (d, more) => `<path d="M${d}" ${more}/>`;
       const [first, second] = this.form.querySelectorAll("svg");
 

@@ -2,7 +2,7 @@
    scale/one_pass.py of the package. All numbers are those of fp32. */
 (() => {
   "use strict";
-  const { formats, round, ops, Player, show } = StableSoftmax;
+  const { formats, round, ops, Player, show, text: label, path, box, handle, between } = StableSoftmax;
   const f = formats.fp32;
   const { add, sub, mul, exp } = ops(f);
   const long = (x) => show(x, 8);
@@ -66,15 +66,13 @@
     return s;
   }
 
-  const text = (x, y, words, anchor = "start") =>
-    `<text x="${x}" y="${y}" fill="currentColor" stroke="none" text-anchor="${anchor}">${words}</text>`;
-  const path = (d, role = "", more = "") => `<path class="${role}" d="${d}" stroke="currentColor" ${more}/>`;
-  const bar = (x, y, width, role, more = `fill="currentColor"`) =>
-    `<rect class="${role}" x="${x}" y="${y}" width="${width}" height="9" stroke="currentColor" ${more}/>`;
+  const text = (x, y, words, anchor = "start") => label(x, y, words, anchor);
+  const bar = (x, y, width, role, more) => box(x, y, width, 9, role, more);
   const DASHED = `stroke-dasharray="4 2"`;
 
   class OnePass extends Player {
     parts = ["row", "count", "height", "block", "lead", "masked", "guard"];
+    picture = { count: 4096, height: 4.095, step: 4096 };
 
     template() {
       const usual = { row: "rising", count: 4096, height: 4.095, block: 1, lead: 0, masked: 0, guard: "yes", step: 0 };
@@ -101,8 +99,8 @@
       </div>
       ${this.range("lead", "Lead to rescale", { min: 0, max: 100, step: 1, value: 0 })}
       ${this.player(16)}
-      <svg viewBox="0 0 340 252" font-size="11" fill="none" stroke="currentColor" aria-hidden="true"></svg>
-      ${this.sentence()}
+      ${this.drawing(340, 252)}
+      ${this.sentence(280)}
       ${this.table("The pair, and how far s is from the exact sum", ["read", "m", "s", "error (u)", "exact s", "rescaled"])}`;
     }
 
@@ -182,6 +180,11 @@
       return said.join(" ").trim();
     }
 
+    /** The end of what has been read can be dragged. */
+    drag(_, x) {
+      return { step: between(0, Math.round(((x - 8) / 324) * (this.n / this.size)), this.steps) };
+    }
+
     /** The row with m, the sum before and after the step, and the error up to now. */
     pictures(step) {
       const { x, n, states, read, size } = this;
@@ -201,8 +204,9 @@
       const masked = x.lastIndexOf(-Infinity) + 1;
       let svg = text(8, 11, `logits up to ${show(high)}`) + text(332, 11, `line: m = ${show(m)}`, "end") +
         (step && to - from < n ? `<rect class="roundoff" x="${X(from)}" y="16" width="${Math.max(1, X(to) - X(from))}" height="94" fill="currentColor" fill-opacity="0.3" stroke="none"/>` : "") +
-        path(marks(to, n), "roundoff", `stroke-width="2"`) + path(marks(0, to), "", `stroke-width="2"`) +
-        path(levels.join(""), "stable", `stroke-width="2"`) +
+        path(marks(to, n), "roundoff") + path(marks(0, to), "", `stroke-width="2"`) +
+        path(levels.join(""), "stable") +
+        path(`M${X(to)} 108l-5 8h10z`, "", `fill="currentColor"`) + handle(X(to), 70, "step", 32, 96) +
         (masked ? text(Math.min(X(masked) + 4, 270), 109, "masked: −∞") : "");
 
       // The sums

@@ -154,7 +154,7 @@ class Cell {
     this.element.append(this.result);
     this.show("reset", true);
     const formulas = this.result.querySelectorAll(".math");
-    if (formulas.length) window.MathJax?.typesetPromise?.([...formulas]);
+    if (formulas.length) setFormulas([...formulas]);
     if (this.isExercise) this.judge(outputs);
   }
 
@@ -215,6 +215,19 @@ const OTHER_DIGITS =
 function said(box) {
   const parts = [...(box?.querySelectorAll("pre, td, th") ?? [])];
   return parts.filter((part) => !part.querySelector(".math")).map((part) => part.textContent.trim()).sort();
+}
+
+/* The formulas of a page have been set when the book was built; those of a result are set here. */
+let mathjax;
+
+async function setFormulas(formulas) {
+  mathjax ??= new Promise((done) => {
+    const src = new URL("mathjax/tex-chtml.js", import.meta.url);
+    document.head.append(make("script", { src, onload: done }));
+  });
+  await mathjax;
+  await MathJax.startup.promise;
+  await MathJax.typesetPromise(formulas);
 }
 
 const KINDS = { stdout: "stream", stderr: "stderr", result: "text_plain" };

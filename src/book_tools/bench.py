@@ -9,7 +9,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from stable_softmax.libraries.speed_table import keep, measure
+from stable_softmax.libraries.accuracy_table import keep
+from stable_softmax.libraries.speed_table import measure
 from stable_softmax.notebook.display import show_progress
 
 TABLE = Path("_build/bench.json")  # where the chapter and the cache of outputs look for it

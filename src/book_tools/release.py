@@ -31,7 +31,6 @@ site/index.html    the book: double-click, and it opens in your browser; no netw
 notebooks/    the chapters as notebooks; the first cell of each installs what it needs
 """
 FAULTS = """async () => {
-    await window.MathJax?.startup.promise;
     await document.fonts.ready;
     const formulas = [...document.querySelectorAll('.math')];
     return [
@@ -79,7 +78,7 @@ def print_book(html):
     """
     with sync_playwright() as playwright, launch(playwright) as browser:
         page = browser.new_page()
-        page.goto(html.as_uri(), timeout=120_000)
+        page.goto(html.resolve().as_uri(), timeout=120_000)
         if faults := page.evaluate(FAULTS):
             raise RuntimeError("The book cannot be printed: " + "; ".join(faults))
         settings = {"prefer_css_page_size": True, "print_background": True}

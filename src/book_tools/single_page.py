@@ -7,6 +7,7 @@ numbers, outputs and links were checked. All that is left to do is to make the i
 by the name of their page, and to turn links between pages into links within the one page.
 """
 
+import re
 from html import escape
 from urllib.parse import urldefrag, urljoin
 
@@ -14,6 +15,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 USELESS = "script, a.headerlink, details.hide > summary"  # on paper
+NEEDED = re.compile("explore_")  # scripts that draw what is printed
 
 
 def read_parts(root):
@@ -45,7 +47,7 @@ def join(root, site, version):
     root : pathlib.Path
         The folder of ``_config.yml`` and ``_toc.yml``.
     site : pathlib.Path
-        The built site. Styles, images and MathJax are loaded from there.
+        The built site. Styles and images are loaded from there.
     version : str
 
     Returns
@@ -64,7 +66,7 @@ def join(root, site, version):
     head = {}
     for url, page in pages.items():
         _point_from_elsewhere(soups[page], url, base, address, pages)
-        head |= dict.fromkeys(map(str, _styles_and_mathjax(soups[page])))
+        head |= dict.fromkeys(map(str, _styles_and_scripts(soups[page])))
     contents, book = "", ""
     for caption, names in parts:
         heading = f'<h1 class="part">{escape(caption)}</h1>' if caption else ""
@@ -103,17 +105,19 @@ def _point_from_elsewhere(soup, url, base, address, pages):
                 tag[name] = urljoin(url, tag[name])
 
 
-def _styles_and_mathjax(soup):
-    """Return what the head of a printed page needs."""
+def _styles_and_scripts(soup):
+    """Return what the head of a printed page needs: styles, and pictures of explorables."""
     scripts = soup.head.find_all("script")
-    mathjax = [s for s in scripts if "mathjax" in f"{s.get('src')}{s.string}".lower()]
-    return [*soup.select("link[rel=stylesheet]"), *mathjax]
+    needed = [s for s in scripts if NEEDED.search(f"{s.get('src')}{s.string}")]
+    return [*soup.select("head > link[rel=stylesheet]"), *needed]
 
 
 def _fit_into_the_book(article, page, depth):
     """Make the identifiers of a page unique, put its headings below its part, show all of it."""
     for tag in article.select(USELESS):
         tag.decompose()
+    for image in article.find_all("img"):  # a printer does not scroll to it
+        del image["loading"]
     for tag in article.find_all("details"):
         tag.name, tag.attrs = "div", {}
     for tag in article.find_all(["h1", "h2", "h3", "h4", "h5"]):

@@ -11,6 +11,7 @@ from .cross_entropy import (
     cross_entropy_naive,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    hessian_vector_product,
 )
 from .floating_point import (
     BF16,
@@ -72,7 +73,10 @@ from .measure.error import (
 from .measure.exact import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
+    entropy_exact,
     exp_exact,
+    hessian_vector_product_exact,
+    kl_divergence_exact,
     log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,

@@ -194,18 +194,10 @@ def as_mask(mask, x, name="x", entry="a class"):
     if _kind(mask) != "boolean":
         raise TypeError(f"mask must be boolean, True where {entry} takes part, not {_held(mask)}")
     mask = _beside(mask, x)
-    if tuple(mask.shape) == tuple(x.shape):
-        return mask
-    try:
-        return namespace(x).broadcast_to(mask, tuple(x.shape))
-    except (ValueError, RuntimeError, TypeError):
-        raise ValueError(
-            f"mask has shape {tuple(mask.shape)}, which does not broadcast to the shape of {name}, "
-            f"{tuple(x.shape)}"
-        ) from None
+    return mask if tuple(mask.shape) == tuple(x.shape) else _broadcast(mask, "mask", x, name)
 
 
-def as_targets(targets, x):
+def as_targets(targets, x, name="targets"):
     """Return one target per class, in the dtype, library and device of `x`.
 
     Parameters
@@ -214,20 +206,50 @@ def as_targets(targets, x):
         Real numbers. NumPy's and a list's are moved to the library of `x`.
     x : array
         Logits, as returned by `as_logits`.
+    name : str
+        What an error calls the targets.
 
     Raises
     ------
     TypeError, ValueError
         See `as_logits`; ValueError also if the shapes differ.
     """
-    targets = _as_array(targets, "targets")
-    if _kind(targets) not in ("boolean", "integer"):
-        targets = as_real(targets, "targets")
+    targets = _real_beside(targets, x, name)
     if tuple(targets.shape) != tuple(x.shape):
         raise ValueError(
-            f"targets must have the shape of x, {tuple(x.shape)}, not {tuple(targets.shape)}"
+            f"{name} must have the shape of x, {tuple(x.shape)}, not {tuple(targets.shape)}"
         )
-    return namespace(x).astype(_beside(targets, x), x.dtype)
+    return targets
+
+
+def as_weights(weights, x):
+    """Return the weights of a sum as an array of the shape, dtype, library and device of `x`.
+
+    Parameters
+    ----------
+    weights : array_like
+        Real numbers, or booleans for 1 and 0; broadcast to the shape of `x`.
+    x : array
+        Logits, as returned by `as_logits`.
+
+    Raises
+    ------
+    TypeError
+        If the weights are not real or hide entries behind a mask.
+    ValueError
+        If they cannot be broadcast.
+    """
+    return _broadcast(_real_beside(weights, x, "weights"), "weights", x, "x")
+
+
+def _broadcast(values, name, x, name_of_x):
+    try:
+        return namespace(x).broadcast_to(values, tuple(x.shape))
+    except (ValueError, RuntimeError, TypeError):
+        raise ValueError(
+            f"{name} has shape {tuple(values.shape)}, which does not broadcast to the shape of "
+            f"{name_of_x}, {tuple(x.shape)}"
+        ) from None
 
 
 def as_number(value, name, low=-math.inf):
@@ -426,11 +448,9 @@ def class_axis(axis, ndim):
     """
     given, axis = axis, as_int(axis)
     if axis is None:
-        raise TypeError(f"axis must be one int, because labels index one axis; got {given!r}")
+        raise TypeError(f"axis must be one int, along which the classes lie; got {given!r}")
     if ndim == 0:
-        raise np.exceptions.AxisError(
-            "x is a scalar: cross-entropy needs at least one axis of classes"
-        )
+        raise np.exceptions.AxisError("x is a scalar: give at least one axis of classes")
     return _as_axes(axis, ndim)[0]
 
 
@@ -577,6 +597,14 @@ def _beside(values, x):
     if values.dtype.name in _ML_DTYPES and xp is not _NUMPY:
         values = values.astype(np.float32)
     return xp.asarray(values, device=device(x))
+
+
+def _real_beside(values, x, name):
+    """Bring real numbers into the library, device and dtype of `x`, rounded to its format."""
+    values = _as_array(values, name)
+    if _kind(values) not in ("boolean", "integer"):
+        values = as_real(values, name)
+    return namespace(x).astype(_beside(values, x), x.dtype)
 
 
 def _last(x, axes):

@@ -1,11 +1,22 @@
-"""Cross-entropy of logits and class indices, -log p[label], and its gradient.
+"""Cross-entropy of logits and class indices, -log p[label], its gradient and its curvature.
 
 Every function takes logits, never probabilities, and returns one value per sample; the mean over
 a batch is left to the caller. The first four are studied because they fail.
 """
 
+import math
+
 from . import log_softmax
-from .arrays import as_samples, namespace, one_hot, take_label
+from .arrays import (
+    as_logits,
+    as_samples,
+    as_targets,
+    at_least_float32,
+    class_axis,
+    namespace,
+    one_hot,
+    take_label,
+)
 from .logsumexp import logsumexp_shifted
 from .softmax import softmax_shifted
 
@@ -177,3 +188,37 @@ def cross_entropy_gradient_complement(x, labels, axis=-1):
     at_label = one_hot(labels, x, axis) == 1
     others = xp.where(at_label, p - p, p)  # 0, and nan stays nan
     return xp.where(at_label, -xp.sum(others, axis=axis, keepdims=True), p)
+
+
+def hessian_vector_product(x, v, axis=-1):
+    """Second derivatives of the cross-entropy times a vector: (diag(p) - p pᵀ) v.
+
+    They do not depend on the label, and are those of log-sum-exp. A number that is added to all
+    of `v` changes nothing, so the entry of `v` at the largest logit is taken off first: the
+    likely class then has a 0 there, and nothing near 1 is left to cancel.
+
+    Returns: the shape of `x`, its floating-point dtype; each row adds up to 0. 0 where `v` is the
+    same for all classes, or one probability is 1. A logit of -inf gives 0; +inf or nan in a row, or
+    a row of -inf, gives nan in the whole row, and inf or nan in a row of `v` gives inf or nan in
+    all of it. Formats shorter than float32 are computed in float32, and rounded once.
+
+    TypeError, ValueError: see `stable_softmax.arrays.as_logits`, for `v` as well; ValueError also
+    if the shapes differ, or `axis` is not one axis.
+
+    Other parameters: see `cross_entropy_shifted`.
+
+    Source: Pearlmutter 1994 (such products, without the matrix); chapter ``cross_entropy``.
+
+    Parameters
+    ----------
+    v : array_like, shape of x
+        The vector of each sample; real numbers, which are rounded to the dtype of `x`.
+    """
+    x, _, xp = as_logits(x, axis)
+    axis = class_axis(axis, x.ndim)
+    z = at_least_float32(x)
+    v, p = as_targets(v, z, "v"), softmax_shifted(z, axis)
+    at_max = z == xp.max(z, axis=axis, keepdims=True)
+    at_max_only = xp.where(at_max, v, xp.full_like(v, -math.inf))
+    w = v - xp.max(at_max_only, axis=axis, keepdims=True)
+    return xp.astype(p * (w - xp.sum(p * w, axis=axis, keepdims=True)), x.dtype)

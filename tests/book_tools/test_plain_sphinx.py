@@ -71,6 +71,6 @@ def test_sphinx_alone_builds_the_book_without_a_warning(book):
     strict = ["-W", "--keep-going", "-n", "-q", "-D", "nb_execution_mode=off"]
     run("-m", "sphinx", *strict, ".", "_build/plain", folder=book)
     page = (book / "_build/plain/index.html").read_text(encoding="utf-8")
-    assert "operatorname{softmax}" in page, "the macros of the settings"
+    assert "<mi>softmax</mi>" in page, "a formula is set, with the macros of the settings"
     assert "[Gol91]" not in page and "Goldberg" in page, "authors and years, as the settings say"
-    assert (book / "_build/plain/_static/book.css").exists()
+    assert "in-this-chapter" in (book / "_build/plain/_static/style.css").read_text("utf-8")

@@ -5,12 +5,14 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from bs4 import BeautifulSoup
 from playwright.sync_api import sync_playwright
+from pypdf import PdfReader
 
 from book_tools import release, runtime, single_page
 from book_tools.browser import launch
@@ -19,15 +21,16 @@ from tests.pages import ROOT
 
 ADDRESS = "https://tiny.example.org/"
 FILES = {
-    "_config.yml": """
+    "_config.yml": f"""
 title: Tiny & small
 author: Some One
-html: {baseurl: "https://tiny.example.org/"}
-parse: {myst_enable_extensions: [colon_fence, dollarmath]}
-execute: {execute_notebooks: "off"}
+html: {{baseurl: "https://tiny.example.org/"}}
+parse: {{myst_enable_extensions: [colon_fence, dollarmath]}}
+execute: {{execute_notebooks: "off"}}
 sphinx:
   extra_extensions: [sphinx_exercise]
-  config: {language: en, numfig: true}
+  local_extensions: {{explorable: {ROOT / "book/_ext"}}}
+  config: {{language: en, numfig: true, html_static_path: [{ROOT / "book/explorables"}]}}
 """,
     "_toc.yml": """
 format: jb-book
@@ -73,6 +76,13 @@ Do it with {eq}`square`.
     "book/two.md": """# Two
 
 See {numref}`square-figure` and {ref}`do-it`.
+
+:::{explorable} order
+:name: exp-order
+:caption: Move it.
+
+It moves on the website.
+:::
 
 ## Exercises
 
@@ -127,13 +137,29 @@ def test_a_link_out_of_the_book_leads_to_the_public_site(page):
     assert outside == {ADDRESS, f"{ADDRESS}404.html"}
 
 
-def test_the_page_loads_files_that_exist_and_no_script_but_mathjax(page):
+def test_the_page_loads_files_that_exist_and_only_scripts_that_draw(page):
     tags = page.select("link[rel=stylesheet], img, script[src]")
     urls = [tag.get("src") or tag["href"] for tag in tags]
     files = [u.removeprefix("file://").split("?")[0] for u in urls if "cdn.jsdelivr" not in u]
     missing = [f for f in files if not Path(unquote(f)).exists() and "cover.svg" not in f]
     assert len(files) > 5 and not missing
-    assert all("mathjax" in str(script).lower() for script in page.find_all("script"))
+    scripts = [str(script).lower() for script in page.find_all("script")]
+    assert all("explore_" in script for script in scripts)
+
+
+def test_an_explorable_is_printed_as_a_picture(page, tmp_path):
+    without_formulas = BeautifulSoup(str(page), "html.parser")
+    for script in without_formulas.find_all("script"):
+        if "explore_" not in str(script):
+            script.decompose()
+    (tmp_path / "book.html").write_text(str(without_formulas))
+    with sync_playwright() as playwright, launch(playwright) as browser:
+        printed = browser.new_page()
+        printed.goto((tmp_path / "book.html").as_uri())
+        pdf = PdfReader(BytesIO(printed.pdf(print_background=True)))
+    text = " ".join(sheet.extract_text() for sheet in pdf.pages)
+    assert "It moves on the website." in text and "numbers are 2 apart" in text
+    assert "Offset = 2 to the power" not in text
 
 
 def test_the_chapters_stand_in_order_below_their_parts_and_in_the_contents(page):
@@ -282,6 +308,15 @@ def test_a_missing_browser_is_said_in_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("CHROME", str(tmp_path / "nothing"))
     with pytest.raises(RuntimeError, match="No browser starts. Install Chrome"):
         release.print_book(tmp_path / "book.html")
+
+
+def test_a_book_is_printed_from_a_path_as_make_release_gives_it(monkeypatch, tmp_path):
+    (tmp_path / "book.html").write_text("<p>Text</p>")
+    monkeypatch.chdir(tmp_path)
+    try:
+        assert release.print_book(Path("book.html")).startswith(b"%PDF")
+    except RuntimeError as reason:
+        pytest.skip(str(reason))
 
 
 HEADINGS = ["Contents", "f(x)", "2. eel", "é", "to and fro", "Solutions"]

@@ -14,11 +14,15 @@ from stable_softmax import (
     cross_entropy_naive,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    hessian_vector_product,
+    hessian_vector_product_exact,
     log_softmax_jacobian,
     logsumexp_naive,
     softmax_naive,
+    softmax_shifted,
     ulp_error,
 )
+from stable_softmax.libraries.autograd import loss_and_gradient, product_by_autograd
 from stable_softmax.measure.exact import cross_entropy_exact
 
 X = np.array([1.0, 2.0, 3.0, 0.0, -1.0])
@@ -98,6 +102,51 @@ def test_autograd_finds_the_complement_unless_the_maximum_is_constant():
     assert ulp_error(constant[1], exact[1]) <= 4
 
 
+V = np.float32([1, 0])
+
+
+def test_the_second_derivative_of_log_softmax_is_lost_before_its_gradient():
+    """
+    In float32 and at a gap of 17, the second derivative of log(softmax) of a wrong sample has no
+    right digit, and at 45 it is nan, where loss and gradient are still right; two passes through
+    the loss from logits find it.
+    """
+    pytest.importorskip("torch")
+    for gap in (17, 45):
+        x = np.float32([gap, 0])
+        exact = hessian_vector_product_exact(x, V)
+        loss, gradient = loss_and_gradient(cross_entropy_two_step, x, 1)
+        assert ulp_error(loss, cross_entropy_exact(x, 1)) <= 1
+        np.testing.assert_allclose(gradient, [1, -1], rtol=2 * FP32.unit_roundoff)
+        found = product_by_autograd(cross_entropy_two_step, x, 1, V)
+        assert np.isnan(found).any() if gap == 45 else np.all(abs(found - exact) > exact[0] / 2)
+        found = product_by_autograd(cross_entropy_shifted, x, 1, V)
+        assert np.all(ulp_error(found, exact) <= 8)  # see the test of two passes
+
+
+def test_the_product_with_the_hessian_keeps_the_digits_of_a_sure_class():
+    """
+    The Hessian is `diag(p) - p pᵀ`; its product with a vector loses its digits at a sure class as
+    `p (v - p·v)`, and keeps them if the entry of the vector at the largest logit is taken off
+    first.
+    """
+    steps = np.eye(X.size)
+    by_columns = np.stack([hessian_vector_product(X, e) for e in steps])
+    p = softmax_shifted(X)
+    # entries below 1/4, from a handful of roundings each
+    tolerance = {"rtol": 0, "atol": 8 * FP64.unit_roundoff}
+    np.testing.assert_allclose(by_columns, np.diag(p) - np.outer(p, p), **tolerance)
+    measured = [
+        central_difference(lambda x, i=i: cross_entropy_gradient_complement(x, 1)[i], X, 6e-6)
+        for i in range(X.size)
+    ]
+    np.testing.assert_allclose(by_columns, measured, atol=1e-9)  # h² + u / h
+    x = np.float32([17, 0])
+    p, exact = softmax_shifted(x), hessian_vector_product_exact(x, V)
+    assert (p * (V - np.sum(p * V)))[0] == 0 < exact[0]
+    assert np.all(ulp_error(hessian_vector_product(x, V), exact) <= 4)
+
+
 def test_the_best_step_of_a_central_difference_is_the_cube_root_of_u():
     """
     A central difference in float64 is best with a step near `u ** (1 / 3)`; a step a thousand times
@@ -145,3 +194,21 @@ def test_autograd_through_log1p_keeps_the_gradient_that_pytorch_loses():
     assert np.all(ulp_error(ours, exact) <= 4)  # an exp, a division and a sum
     (theirs,) = torch.autograd.grad(torch.nn.functional.cross_entropy(x, label), x)
     assert abs(theirs[0]) < 1e-9 < abs(exact[0])
+
+
+def test_the_logarithm_of_the_softmax_of_pytorch_has_no_finite_gradient_at_a_gap_of_90():
+    torch = pytest.importorskip("torch")
+    x = torch.tensor([90.0, 0.0], requires_grad=True)
+    (gradient,) = torch.autograd.grad(-torch.log(torch.softmax(x, -1)[1]), x)
+    assert not torch.isfinite(gradient).any()
+
+
+def test_the_loss_of_pytorch_has_the_second_derivative_of_p_minus_y():
+    torch = pytest.importorskip("torch")
+    for gap in (10, 17, 40):
+        x = np.float32([gap, 0])
+        found = product_by_autograd(torch.nn.functional.cross_entropy, x, 0, V)
+        p, exact = softmax_shifted(x), hessian_vector_product_exact(x, V)
+        assert abs(found[0] - exact[0]) > 1e-5 * exact[0]
+        # both subtract nearly 1 from 1: what is left differs by a spacing or two at 1
+        assert abs(found[0] - (p * (V - np.sum(p * V)))[0]) <= 4 * FP32.unit_roundoff

@@ -15,7 +15,8 @@ from stable_softmax.libraries.adapters import (
     is_installed,
     why_no_mxnet,
 )
-from stable_softmax.measure.memory import kept_for_backward, peak_memory
+from stable_softmax.libraries.autograd import kept_for_backward
+from stable_softmax.measure.memory import peak_memory
 from tests.pages import ROOT
 
 BOOK = ROOT / "book"

@@ -5,6 +5,7 @@ import pytest
 
 from stable_softmax import (
     FORMATS,
+    FP32,
     FP64,
     absolute_error,
     log1mexp,
@@ -18,6 +19,7 @@ from stable_softmax import (
     ulp,
     ulp_error,
 )
+from stable_softmax.measure.conditioning import condition_number_weighted_sum
 
 
 def test_log_sum_exp_moves_with_a_common_offset():
@@ -85,6 +87,30 @@ def test_each_form_of_the_complement_fails_at_one_end_and_log1mexp_at_none():
     assert np.max(ulp_error(log1mexp(x), log1mexp_exact(x, dtype=FP64), "fp32")) <= 4
 
 
+def test_a_difference_of_exponentials_loses_what_its_condition_number_says():
+    """
+    With the weights 1 and -1, logits 1e-3 apart have a condition number of 2000, and in float32
+    both stable forms lose about three digits, where `a + log1mexp(b - a)` is right to a few ulp.
+    """
+    a = np.random.default_rng(0).uniform(1, 2, 1000)
+    x = np.stack([a, a - 1e-3], axis=1).astype(np.float32)
+    exact = logsumexp_exact(x, dtype=FP64, weights=[1, -1])
+    kappa = condition_number_weighted_sum(x, [1, -1])
+    np.testing.assert_allclose(kappa, 2000, rtol=2e-4)  # the logits are rounded by up to 6e-8 each
+    u = FP32.unit_roundoff
+    for f in (logsumexp_shifted, logsumexp_log1p):
+        error = absolute_error(f(x, weights=[1, -1]), exact)
+        # exp(b - a) is off by an ulp at most, which is u below 1; the logarithm, about -7, and the
+        # sum are rounded as well
+        assert np.all(error <= (kappa + 16) * u)
+        assert np.max(error / (kappa * u)) > 0.1
+        digits = -np.log10(np.max(error) / 6)  # results of -6 to -5
+        assert 3.5 < digits < 5  # of 7.2
+    difference = x[:, 0] + log1mexp(x[:, 1] - x[:, 0])
+    # log1mexp, near -7, is right to 4 ulp, and the sum of it and a number below 2 to half of one
+    assert np.all(ulp_error(difference, exact, FP32) <= 5)
+
+
 def test_on_a_row_of_minus_infinity_the_forms_agree_in_value_only():
     """
     On a row of -inf all forms return -inf, but the gradient of the shifted form and of PyTorch is
@@ -110,3 +136,38 @@ def test_beyond_an_offset_of_ten_the_wrong_order_errs_by_up_to_half_a_spacing(na
     # beside the rounding of m + log(s): those of s and log(s), and of the difference
     assert np.all(wrong <= half + 20 * FORMATS[name].unit_roundoff)
     assert np.max(wrong / half) > 0.9
+
+
+# What the chapter says outside its summary.
+
+
+def test_the_two_rows_that_the_naive_form_loses_are_right_to_the_digits_of_the_page():
+    x = np.array([[1000.0, 1000.0], [-1000.0, -1000.0]])
+    assert [f"{v:.2f}" for v in logsumexp_shifted(x)] == ["1000.69", "-999.31"]
+
+
+def test_scipy_and_pytorch_on_the_values_of_the_chapter():
+    special = pytest.importorskip("scipy.special")
+    small, sure = np.array([0.0, -40.0]), np.array([40.0, 0.0])
+    equal = np.full(2, 1e8, dtype=np.float32)
+    assert ulp_error(special.logsumexp(small), logsumexp_exact(small)) <= 4  # since 1.15
+    assert special.log_softmax(sure)[0] == 0
+    np.testing.assert_allclose(special.log_softmax(equal), np.log(0.5), rtol=1e-6)
+    with np.errstate(all="ignore"):
+        assert np.isnan(special.logsumexp([0.0, 1.0], b=[1, -2]))
+    size, sign = special.logsumexp([0.0, 1.0], b=[1, -2], return_sign=True)
+    assert sign == -1
+    np.testing.assert_allclose(size, np.log(2 * np.e - 1), rtol=1e-14)
+    torch = pytest.importorskip("torch")
+    assert torch.logsumexp(torch.tensor(small), 0) == 0
+    assert torch.log_softmax(torch.tensor(sure), 0)[0] == 0
+    np.testing.assert_allclose(torch.log_softmax(torch.tensor(equal), 0), np.log(0.5), rtol=1e-6)
+
+
+def test_the_weights_of_the_chapter_give_what_its_text_says():
+    x = np.array([1000.0, 999.0])
+    for f in (logsumexp_shifted, logsumexp_log1p, logsumexp_exact):
+        with np.errstate(invalid="ignore", divide="ignore"):
+            results = [f(x, weights=w) for w in ([0.5, 0.5], [1, 0], [1, -1], [-1, 1], [0, 0])]
+        want = [999.62011, 1000, 999.54132, np.nan, -np.inf]
+        np.testing.assert_allclose(results, want, rtol=1e-8)

@@ -12,6 +12,7 @@ from stable_softmax import (
     cross_entropy_shifted,
     log_softmax_exact,
     log_softmax_shifted,
+    logsumexp_log1p,
     relative_error,
     softmax_exact,
     softmax_naive,
@@ -101,12 +102,24 @@ def test_the_float16_mean_of_many_losses_is_wrong_on_the_cpu():
 
 
 def test_the_binary_loss_with_logits_loses_the_digits_of_a_sure_sample():
-    """`BCEWithLogitsLoss` loses the digits of a sure sample with label 0, and `softplus` keeps
-    them."""
+    """`BCEWithLogitsLoss` loses the digits of a sure sample with label 0, and of the four losses at
+    infinite logits three are nan, though their gradients are right; `softplus` has every digit and
+    every limit."""
     z = torch.tensor([-17.0])
     exact = cross_entropy_exact(torch.tensor([[0.0, -17.0]]), [0], dtype=FP64)
     assert relative_error(F.binary_cross_entropy_with_logits(z, torch.zeros(1)), exact) > 0.5
     assert ulp_error(F.softplus(z), exact) <= 3
+    z = torch.tensor([-np.inf, -np.inf, np.inf, np.inf], requires_grad=True)
+    y, limits, slopes = torch.tensor([0.0, 1, 0, 1]), [0, np.inf, np.inf, 0], [0, -1, 1, 0]
+    theirs = F.binary_cross_entropy_with_logits(z, y, reduction="none")
+    np.testing.assert_array_equal(theirs.detach(), [np.nan, np.nan, np.inf, np.nan])
+    t = (1 - 2 * y) * z
+    softplus, ours = F.softplus(t), logsumexp_log1p(torch.stack([0 * y, t]), axis=0)
+    for loss, want in [(theirs, slopes), (softplus, slopes), (ours, [0, np.nan, np.nan, 0])]:
+        (gradient,) = torch.autograd.grad(loss.sum(), z, retain_graph=True)
+        np.testing.assert_array_equal(gradient, want)
+    for loss in (softplus, ours):
+        np.testing.assert_array_equal(loss.detach(), limits)
 
 
 def test_autocast_rounds_the_logits_before_the_loss_converts_them():

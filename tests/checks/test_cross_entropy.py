@@ -11,9 +11,15 @@ from stable_softmax import (
     cross_entropy_log1p,
     cross_entropy_shifted,
     cross_entropy_two_step,
+    hessian_vector_product,
     softmax_shifted,
 )
-from stable_softmax.checks import check_derivative, check_loss_from_logits, check_loss_gradient
+from stable_softmax.checks import (
+    check_derivative,
+    check_loss_from_logits,
+    check_loss_gradient,
+    check_penalty_gradient,
+)
 
 
 def starter_loss(x, label):
@@ -90,6 +96,34 @@ def test_a_gradient_that_overwrites_the_logits_is_reported():
     assert reasons["an ordinary sample"] == "the argument was changed"
 
 
+def starter_penalty(x, label):
+    p = softmax_shifted(x)
+    gradient = cross_entropy_gradient_complement(x, label)
+    return (np.diag(p) - np.outer(p, p)) @ gradient
+
+
+def right_penalty(x, label):
+    return hessian_vector_product(x, cross_entropy_gradient_complement(x, label))
+
+
+def penalty_by_pairs(x, label):
+    p, g = softmax_shifted(x), cross_entropy_gradient_complement(x, label)
+    return p * np.sum(p * (g[:, np.newaxis] - g), axis=1)
+
+
+@pytest.mark.parametrize("answer", [right_penalty, penalty_by_pairs])
+def test_a_penalty_whose_gradient_does_not_cancel_passes(answer):
+    assert check_penalty_gradient(answer)
+
+
+def test_the_starter_of_the_penalty_fails_on_sure_samples():
+    report = check_penalty_gradient(starter_penalty)
+    failed = {name for name, reason in report.reasons.items() if reason}
+    assert failed >= {"a sure sample (gap 17, float32)", "a sure sample (gap 40)"}
+    assert report.reasons["an ordinary sample"] is report.reasons["two equal logits"] is None
+    assert report.hint is None
+
+
 @pytest.mark.parametrize("step", [1e-6, 5e-6, 1e-5])
 def test_a_central_difference_with_a_good_step_passes(step):
     assert check_derivative(lambda f, x: (f(x + step) - f(x - step)) / (2 * step))
@@ -162,6 +196,21 @@ def _diagonal(x, label):
             "Hint: the entries of the other classes are missing: they are p",
         ),
         (
+            check_penalty_gradient,
+            lambda *given: 2 * right_penalty(*given),
+            "Hint: the gradient is that of half the square",
+        ),
+        (
+            check_penalty_gradient,
+            lambda x, label: softmax_shifted(x) * cross_entropy_gradient_complement(x, label),
+            "Hint: only the diagonal of the Hessian is used",
+        ),
+        (
+            check_penalty_gradient,
+            lambda *given: hessian_vector_product(given[0], cross_entropy_gradient_shifted(*given)),
+            "Hint: the label's entry of p - y has lost its digits",
+        ),
+        (
             check_derivative,
             lambda f, x: (f(x + 1e-8) - f(x)) / 1e-8,
             "Hint: a one-sided difference has an error of the order of h",
@@ -212,6 +261,16 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         (
             check_loss_gradient,
             lambda x, label: cross_entropy_gradient_complement(x, label) if x.size < 4 else x,
+            "a drawn case",
+        ),
+        (
+            check_penalty_gradient,
+            lambda *given: right_penalty(*given).astype(np.float16),
+            "a sure sample (gap 40)",
+        ),
+        (
+            check_penalty_gradient,
+            lambda x, label: right_penalty(x, label) if x.size < 4 else x,
             "a drawn case",
         ),
         (

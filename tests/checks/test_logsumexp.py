@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from stable_softmax import (
+    log1mexp,
     log_softmax_log1p,
     log_softmax_naive,
     log_softmax_shifted,
     logsumexp_shifted,
 )
-from stable_softmax.checks import check_log_add_exp, check_log_softmax_order
+from stable_softmax.checks import check_log_add_exp, check_log_sinh, check_log_softmax_order
 
 
 def starter_log_add_exp(a, b):
@@ -51,6 +52,32 @@ def test_a_shift_by_the_first_number_fails_in_the_other_order():
     assert report.reasons["the other order (-40, 0)"]
 
 
+def starter_log_sinh(x):
+    return logsumexp_shifted(np.array([x, -x]), weights=[0.5, -0.5])
+
+
+def right_log_sinh(x):
+    return x + log1mexp(-2 * x) - np.log(x.dtype.type(2))
+
+
+def small_and_large(x):
+    if x < 1:
+        return np.log(np.sinh(x))
+    return x + np.log1p(-np.exp(-2 * x)) - np.log(x.dtype.type(2))
+
+
+@pytest.mark.parametrize("answer", [right_log_sinh, small_and_large])
+def test_a_logarithm_of_sinh_that_takes_the_larger_exponential_out_passes(answer):
+    assert check_log_sinh(answer)
+
+
+def test_the_starter_of_the_logarithm_of_sinh_loses_the_small_numbers_only():
+    report = check_log_sinh(starter_log_sinh)
+    failed = {name for name, reason in report.reasons.items() if reason}
+    assert failed == {"small (1e-3)", "very small (1e-9)", "tiny (1e-300)", "float32 (1e-4)"}
+    assert report.hint is None
+
+
 def test_both_good_orders_of_log_softmax_pass():
     assert check_log_softmax_order(log_softmax_shifted)
     assert check_log_softmax_order(log_softmax_log1p)
@@ -90,6 +117,12 @@ def test_a_shift_by_the_maximum_of_the_whole_batch_is_accepted_only_with_its_dig
             check_log_add_exp,
             lambda a, b: a + np.log1p(np.exp(b - a)),
             "Hint: a need not be the larger one",
+        ),
+        (check_log_sinh, lambda x: np.log(np.sinh(x)), "Hint: sinh overflows beyond 710"),
+        (
+            check_log_sinh,
+            lambda x: right_log_sinh(x) + np.log(x.dtype.type(2)),
+            "Hint: this is log(exp(x) - exp(-x)): sinh has half of that",
         ),
         (
             check_log_softmax_order,
@@ -137,6 +170,12 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
             lambda a, b: np.logaddexp(a, b) if min(a, b) < 2 or a == b == 1000 else a,
             "a drawn case",
         ),
+        (check_log_sinh, lambda x: np.float16(right_log_sinh(x)), "small (1e-3)"),
+        (
+            check_log_sinh,
+            lambda x: right_log_sinh(x) if x in (2, 0.25, 1e3, 1e6, 95) or x < 2e-3 else x,
+            "a drawn case",
+        ),
         (
             check_log_softmax_order,
             lambda x: log_softmax_shifted(x) if x.shape[-1] < 4 or -3000 in x else x,
@@ -159,6 +198,8 @@ def test_a_wrong_answer_of_a_kind_that_once_passed_is_refused(check, answer, cas
     ("check", "answer"),
     [
         (check_log_add_exp, lambda a, b: float(np.logaddexp(a, b))),
+        (check_log_sinh, lambda x: float(right_log_sinh(x))),
+        (check_log_sinh, lambda x: x + np.log(-np.expm1(-2 * x)) - np.log(2)),
         (check_log_add_exp, lambda a, b: np.atleast_1d(np.logaddexp(a, b))[0]),
         (check_log_softmax_order, lambda x: log_softmax_shifted(x.astype(float))),
     ],

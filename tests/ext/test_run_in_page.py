@@ -89,8 +89,11 @@ def test_the_site_gets_the_runtime_the_scripts_and_the_package(build):
     names = {path.name for path in (out / "run").iterdir()}
     assert names == {
         *RUNTIME, "pyodide-lock.json", "session.js", "session.css", "worker.js", "run.json",
-        about["book"],
+        "mathjax", about["book"],
     }  # fmt: skip
+    mathjax = out / "run/mathjax"
+    assert (mathjax / "tex-chtml.js").read_text().startswith('window.MathJax = {"tex": {')
+    assert (mathjax / "output/chtml/fonts/woff-v2/MathJax_Main-Regular.woff").exists()
     first = {name for name in names if name.startswith(("pyodide", "python", "numpy", "book"))}
     assert about["size"] == sum((out / "run" / name).stat().st_size for name in first)
     with zipfile.ZipFile(out / "run" / about["book"]) as archive:

@@ -27,18 +27,6 @@ def test_a_page_loads_nothing_that_it_does_not_need(tiny_page):
     ]
 
 
-def test_mathjax_is_a_file_of_the_site_without_the_parts_that_no_browser_asks_for(
-    tiny_site, tiny_page
-):
-    scripts = [a.split("?")[0] for a in addresses(tiny_page) if "mathjax" in a]
-    assert scripts == ["_static/mathjax/tex-chtml.js"]
-    copied = tiny_site / "_static" / "mathjax"
-    assert (copied / "tex-chtml.js").exists()
-    assert (copied / "output/chtml/fonts/woff-v2/MathJax_Main-Regular.woff").exists()
-    assert sorted(p.name for p in copied.iterdir() if p.is_file()) == ["tex-chtml.js"]
-    assert sum(p.stat().st_size for p in copied.rglob("*")) < 9e6
-
-
 def test_the_address_of_the_site_stands_once_in_the_settings(tiny_site, tiny_page):
     url = tiny_page.select_one("meta[property='og:url']")["content"]
     assert url == "https://tiny.example.org/book/index.html"

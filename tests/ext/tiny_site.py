@@ -15,6 +15,8 @@ EXTENSIONS = [
 CONFIG = {
     "title": "Tiny",
     "html": {"baseurl": "https://tiny.example.org/book/"},
+    "repository": {"url": "https://github.com/tiny/tiny"},
+    "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     "execute": {"execute_notebooks": "off"},
     "bibtex_bibfiles": ["references.bib"],
     "sphinx": {

@@ -8,8 +8,9 @@ from stable_softmax.ladder.wider import (
     softmax_wider,
 )
 from stable_softmax.libraries.accuracy_table import FUNCTIONS, RUNGS
+from stable_softmax.libraries.autograd import kept_for_backward
 from stable_softmax.measure.exact_parts import exact_parts
-from stable_softmax.measure.memory import kept_for_backward, peak_memory
+from stable_softmax.measure.memory import peak_memory
 from tests.cases import ordinary_logits
 from tests.ladder.rungs import call
 

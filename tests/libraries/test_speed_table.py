@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from stable_softmax import cross_entropy_gradient_shifted, cross_entropy_shifted
-from stable_softmax.libraries import speed_table
+from stable_softmax.libraries import accuracy_table, speed_table
+from stable_softmax.libraries.accuracy_table import keep
 from stable_softmax.libraries.adapters import describe_machine
 from stable_softmax.libraries.speed_table import (
     LOSS,
     Race,
     SpeedTable,
     contestants,
-    keep,
     kept,
     measure,
     take_turns,
@@ -140,5 +140,5 @@ def test_a_table_of_other_code_or_another_machine_is_not_taken(tmp_path, monkeyp
     keep(dataclasses.replace(here, machine={"CPU": "another"}), path)
     assert kept(path) is None
     keep(here, path)
-    monkeypatch.setattr(speed_table, "_code", lambda: "other code")
+    monkeypatch.setattr(accuracy_table, "_code", lambda: "other code")
     assert kept(path) is None

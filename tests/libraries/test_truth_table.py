@@ -25,7 +25,7 @@ needs_torch = pytest.mark.skipif(not TORCH, reason="PyTorch is not installed")
 
 def test_every_question_has_our_answer():
     for question, cases in CASES.items():
-        by_autograd = question in {"gradient of log-sum-exp", "its gradient, last row"}
+        by_autograd = question.startswith(("gradient of ", "its gradient"))
         if TORCH or not by_autograd:
             for arguments in cases.values():
                 assert "ours" in answers_to(question, arguments), question
@@ -99,12 +99,46 @@ def test_the_answers_of_pytorch_that_the_chapter_discusses():
     assert answer("gradient of log-sum-exp", "[-inf, -inf]") == "[nan, nan]"
     assert answer("attention layer", "[0, 1], keep none") == "[0, 0]"
     assert answer("the same layer, asked for its weights", "[0, 1], keep none") == "[nan, nan]"
-    assert answer("binary loss", "[-inf], label 0") == "nan"
     assert answer("loss", "[0, 1], label 2") == "IndexError"
     assert answer("soft loss", "[0, -inf], targets [1, 0]") == "nan"
     assert answer("mean loss", "every row is ignored") == "nan"
     assert answer("mean loss", "the ignored row is nan") == "1.313"
     assert answer("its gradient, last row", "the ignored row is nan") == "[nan, nan]"
+
+
+BINARY = {  # the limits of loss and gradient, and the gradient that autograd finds in our loss
+    "[-inf], label 0": ("0", "[0]", "[0]"),
+    "[-inf], label 1": ("inf", "[-1]", "[nan]"),
+    "[inf], label 0": ("inf", "[1]", "[nan]"),
+    "[inf], label 1": ("0", "[0]", "[0]"),
+}
+
+
+@needs_torch
+@pytest.mark.parametrize("case", BINARY)
+def test_the_binary_loss_of_an_infinite_logit_and_its_gradient(case):
+    loss, gradient, by_autograd = BINARY[case]
+    losses = answers_to("binary loss", CASES["binary loss"][case])
+    gradients = answers_to("gradient of the binary loss", CASES["binary loss"][case])
+    assert (losses["ours"], gradients["ours"]) == (loss, by_autograd)
+    assert losses["PyTorch"] == ("inf" if case == "[inf], label 0" else "nan")
+    assert gradients["PyTorch"] == gradient
+    if "MXNet" in losses:
+        assert losses["MXNet"] == ("inf" if case == "[-inf], label 1" else "nan")
+        assert gradients["MXNet"] == gradient
+
+
+@needs_torch
+@pytest.mark.parametrize("case", BINARY)
+def test_the_limit_of_the_binary_loss_is_what_it_tends_to(case):
+    (z,), y = CASES["binary loss"][case]
+    loss, gradient, _ = BINARY[case]
+    for size in (1e3, 1e4, 1e5):  # beyond the place where exp(-|z|) is 0 in float32
+        near = ([np.copysign(size, z)], y)
+        for library in ("ours", "PyTorch"):
+            want = f"{size:.6g}" if loss == "inf" else "0"
+            assert answers_to("binary loss", near)[library] == want
+            assert answers_to("gradient of the binary loss", near)[library] == gradient
 
 
 @needs_torch

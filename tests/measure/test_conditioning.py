@@ -8,6 +8,8 @@ from stable_softmax import (
     BF16,
     FP32,
     FP64,
+    entropy_exact,
+    kl_divergence_exact,
     logsumexp_exact,
     relative_error,
     softmax_bound_shifted,
@@ -15,8 +17,11 @@ from stable_softmax import (
     softmax_shifted,
 )
 from stable_softmax.measure.conditioning import (
+    condition_number_entropy,
+    condition_number_kl_divergence,
     condition_number_logsumexp,
     condition_number_softmax,
+    condition_number_weighted_sum,
     softmax_bound_counted,
     softmax_shifted_by,
     sum_pairwise,
@@ -49,6 +54,33 @@ def test_the_condition_number_of_logsumexp_is_the_largest_relative_change(row):
     slack = (np.max(np.abs(x)) * STEP) ** 2 + 4 * FP64.unit_roundoff * abs(lse)
     assert abs(abs(moved - lse) - STEP * kappa * abs(lse)) <= slack
     assert kappa <= np.max(np.abs(x)) / abs(lse) * (1 + 4 * FP64.unit_roundoff)
+
+
+@pytest.mark.parametrize("weights", [[1, -1, 1], [2, 0.5, -3], [-1, -2, -3], [1, 2, 3], [0, 1, -1]])
+def test_the_condition_number_of_a_weighted_sum_is_its_largest_relative_change(weights):
+    x, w = np.array([0.5, 0.25, -1.0]), np.array(weights, float)
+    terms, kappa = w * np.exp(x), condition_number_weighted_sum(x, w)
+    worst = np.sum(terms + STEP * np.sign(np.sum(terms)) * np.abs(terms)) / np.sum(terms) - 1
+    # linear in STEP; the roundings of the sums, divided by the sum
+    assert abs(worst - STEP * kappa) <= 8 * FP64.unit_roundoff * (1 + kappa)
+    assert (abs(kappa - 1) <= 8 * FP64.unit_roundoff) == (np.all(w > 0) or np.all(w < 0))
+
+
+def test_the_condition_number_of_a_difference_of_exponentials_is_two_over_their_distance():
+    d = np.geomspace(1e-9, 1e-3, 7)
+    kappa = condition_number_weighted_sum(np.stack([d, 0 * d], axis=1), [1, -1])
+    # coth(d / 2) = 2 / d + d / 6 - ...; the logarithms of the sums, up to 21, are rounded to 2 u
+    np.testing.assert_allclose(kappa, 1 / np.tanh(d / 2), rtol=100 * FP64.unit_roundoff)
+    np.testing.assert_allclose(kappa, 2 / d, rtol=1e-6)
+
+
+def test_special_rows_of_the_condition_number_of_a_weighted_sum():
+    rows = [[0.0, 0], [0, -INF], [INF, 0], [NAN, 0], [-INF, -INF]]
+    got = condition_number_weighted_sum(rows, [1, -1])
+    np.testing.assert_array_equal(got, [INF, 1, NAN, NAN, NAN])
+    assert np.isnan(condition_number_weighted_sum([0.0, 1], 0))
+    with pytest.raises(ValueError, match="weights must be finite"):
+        condition_number_weighted_sum([0.0, 1], NAN)
 
 
 @given(vectors(-50, 50), st.integers(0, 2**32))
@@ -230,3 +262,53 @@ def test_condition_numbers_of_large_integers_are_those_of_the_integers():
     assert condition_number_logsumexp(x) == pytest.approx(1, rel=1e-15)
     with pytest.raises(TypeError, match="x hides entries behind a mask"):
         condition_number_softmax(np.ma.array([1.0, 2.0], mask=[0, 1]))
+
+
+@pytest.mark.parametrize("row", [[1.0, 2.0, 3.0], [-3.0, 0.5, 2.0], [20.0, 0.0], [5.0, 4.0]])
+def test_the_condition_number_of_the_entropy_is_its_largest_relative_change(row):
+    x, step = np.array(row), 2.0**-26
+    kappa, h = condition_number_entropy(x), entropy_exact(x)
+    p = softmax_exact(x)
+    signs = -np.sign((np.log(p) + h) * x)
+    moved = entropy_exact(x + step * signs * x)
+    # the second derivatives, of size p (1 + |log p|), give a few times (max |x| step)**2 / h
+    slack = 4 * (np.max(np.abs(x)) * step) ** 2 * (1 + np.max(-np.log(p))) / h
+    assert abs((moved - h) / h - step * kappa) <= slack + 4 * FP64.unit_roundoff
+
+
+@pytest.mark.parametrize("apart", [1.0, 1e-2, 1e-4])
+def test_the_condition_number_of_the_divergence_is_its_largest_relative_change(apart):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=7)
+    y, step = x + apart * rng.normal(size=7), 2.0**-26 * apart
+    kappa, kl = condition_number_kl_divergence(x, y), kl_divergence_exact(x, y)
+    p, q = softmax_exact(x), softmax_exact(y)
+    v = np.log(q / p) + kl
+    moved = kl_divergence_exact(
+        x + step * np.sign(-v * x) * x,  # the worst signs
+        y + step * np.sign((q - p) * y) * y,
+    )
+    # to second order, KL is half the variance of y - x, in which 2 max |x| step is squared; the
+    # moved logits are rounded, which counts kappa u
+    slack = (2 * np.max(np.abs([x, y])) * step) ** 2 / kl + 2 * kappa * FP64.unit_roundoff
+    assert abs((moved - kl) / kl - step * kappa) <= slack
+
+
+def test_the_condition_number_of_the_divergence_is_the_inverse_of_the_distance():
+    rng = np.random.default_rng(0)
+    x, step = rng.normal(size=(2, 5, 10))
+    kappa = [condition_number_kl_divergence(x, x + apart * step) for apart in (1e-2, 1e-4, 1e-6)]
+    for near, far in zip(kappa[1:], kappa, strict=False):
+        np.testing.assert_allclose(near / far, 100, rtol=0.05)  # up to the third order, 1e-2
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_condition_numbers_of_special_rows_of_entropy_and_divergence():
+    x, y = np.zeros((3, 2)), np.array([[0.0, 1.0], [0.0, INF], [NAN, 0.0]])
+    kappa = condition_number_kl_divergence(x, y)
+    assert np.isfinite(kappa[0]) and np.isnan(kappa[1:]).all()
+    assert np.isnan(condition_number_kl_divergence(y[0], y[0]))  # 0 / 0
+    assert np.isnan(condition_number_entropy([[0.0, -INF], [3.0, NAN], [INF, 0.0]])).all()
+    assert np.isnan(condition_number_entropy([5.0]))
+    assert condition_number_entropy([0.0, 0.0]) == 0
+    assert np.isnan(condition_number_entropy([0.0, -2000.0]))  # 0 / 0 in float64

@@ -11,7 +11,10 @@ from stable_softmax import (
     TF32,
     cross_entropy_exact,
     cross_entropy_gradient_exact,
+    entropy_exact,
     exp_exact,
+    hessian_vector_product_exact,
+    kl_divergence_exact,
     log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,
@@ -275,3 +278,225 @@ def test_the_exact_loss_has_the_format_of_the_logits(fmt):
     assert loss.dtype == fmt.dtype
     sure = cross_entropy_exact(np.array([[0.0, -np.inf]], fmt.dtype), [0]).astype(float)
     assert not np.signbit(sure).any() or fmt is E4M3  # which has no infinity
+
+
+# Entropy and divergence
+
+
+def mp_entropy(row):
+    return [-sum(p * log_p for p, log_p in zip(mp_softmax(row), mp_log_softmax(row), strict=True))]
+
+
+def mp_kl(x, y):
+    pairs = zip(mp_softmax(x), mp_log_softmax(x), mp_log_softmax(y), strict=True)
+    return sum(p * (log_p - log_q) for p, log_p, log_q in pairs)
+
+
+def mp_hessian_vector_product(row, vector):
+    p = mp_softmax(row)
+    return [
+        p_i * sum(p_j * (v_i - v_j) for p_j, v_j in zip(p, vector, strict=True))
+        for p_i, v_i in zip(p, vector, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("family", families())
+def test_the_entropy_agrees_with_mpmath(family, fmt):
+    x = families()[family].astype(fmt.dtype)
+    exact = [v for row in in_mpmath(x.astype(np.float64), mp_entropy) for v in row]
+    half_an_ulp_away(entropy_exact(x).astype(np.float64), exact, fmt)
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("apart", [2.0**-3, 1.0, 30.0])
+def test_the_divergence_agrees_with_mpmath(apart, fmt):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 7)).astype(fmt.dtype)
+    y = (x.astype(np.float64) + apart * rng.normal(size=x.shape)).astype(fmt.dtype)
+    with mpmath.workdps(DIGITS):
+        rows = [[[mpmath.mpf(float(v)) for v in row] for row in z] for z in (x, y)]
+        exact = [mp_kl(*pair) for pair in zip(*rows, strict=True)]
+    half_an_ulp_away(kl_divergence_exact(x, y).astype(np.float64), exact, fmt)
+
+
+@pytest.mark.parametrize("apart", [1e-4, 1e-8, 1e-12])
+def test_a_divergence_of_close_rows_agrees_with_mpmath(apart):
+    # of about apart**2 / 2: 60 digits less 24
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(8, 7))
+    y = x + apart * rng.normal(size=x.shape)
+    with mpmath.workdps(DIGITS):
+        rows = [[[mpmath.mpf(float(v)) for v in row] for row in z] for z in (x, y)]
+        exact = [mp_kl(*pair) for pair in zip(*rows, strict=True)]
+    half_an_ulp_away(kl_divergence_exact(x, y), exact, FP64)
+    assert np.all(kl_divergence_exact(x, y) > 0)
+
+
+@pytest.mark.parametrize(
+    ("row", "entropy"),
+    [
+        ([0.0, -INF], 0),
+        ([0.0, 0.0, -INF], np.log(2.0)),
+        ([-INF, 5.0, -INF], 0),
+        ([INF, 0.0], NAN),
+        ([-INF, -INF], NAN),
+        ([NAN, 0.0], NAN),
+        ([NAN, -INF], NAN),
+        ([5.0], 0),
+        ([0.0, -1e300], 0),
+    ],
+)
+def test_special_rows_of_the_entropy(row, entropy):
+    np.testing.assert_array_equal(entropy_exact(row), entropy)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "divergence"),
+    [
+        ([1.0, 2.0], [1.0, 2.0], 0),
+        ([1.0, 2.0], [1001.0, 1002.0], 0),  # a common offset
+        ([5.0], [7.0], 0),
+        ([0.0, -INF], [0.0, -INF], 0),
+        ([0.0, -INF], [0.0, 0.0], np.log(2.0)),  # q has a class that p has not
+        ([0.0, 0.0], [0.0, -INF], INF),  # p has a class that q has not
+        ([0.0, -200.0], [-200.0, 0.0], 200),
+        ([0.0, -1e300], [0.0, -1e299], 0),
+        ([-INF, -INF], [0.0, 0.0], NAN),
+        ([0.0, 0.0], [-INF, -INF], NAN),
+        ([INF, 0.0], [0.0, 0.0], NAN),
+        ([0.0, 0.0], [INF, 0.0], NAN),
+        ([NAN, 0.0], [0.0, -INF], NAN),
+        ([0.0, 0.0], [NAN, 0.0], NAN),
+    ],
+)
+def test_special_rows_of_the_divergence(x, y, divergence):
+    np.testing.assert_array_equal(kl_divergence_exact(x, y), divergence)
+
+
+def test_a_divergence_beyond_the_format():
+    far = kl_divergence_exact([0.0, -1e5], [-1e5, 0.0], dtype=FP16)
+    assert far == INF and far.dtype == np.float16
+    assert np.isnan(kl_divergence_exact([0.0, 0.0], [0.0, -INF], dtype=E4M3).astype(float))
+    assert kl_divergence_exact([0.0, 2.0**-30], [0.0, 0.0], dtype=FP16) == 0
+
+
+def test_entropy_and_divergence_along_any_axes():
+    x, y = np.random.default_rng(0).normal(size=(2, 2, 3, 4))
+    for axis in (0, -1, (0, 2), None):
+        assert entropy_exact(x, axis).shape == np.sum(x, axis=axis).shape
+        assert kl_divergence_exact(x, y, axis).shape == np.sum(x, axis=axis).shape
+    assert kl_divergence_exact(x, y, 1)[1, 2] == kl_divergence_exact(x[1, :, 2], y[1, :, 2])
+    assert kl_divergence_exact(np.zeros((0, 3)), np.zeros((0, 3))).shape == (0,)
+    with pytest.raises(ValueError, match="x and y must have one shape"):
+        kl_divergence_exact(x, y[0])
+
+
+def test_a_tie_that_no_precision_decides_is_an_error_not_a_guess():
+    # log q is -(2**24 + 1) - exp(-2**24 - 1), in float32 the middle of two numbers and a tail
+    with pytest.raises(ArithmeticError, match="do not decide the rounding"):
+        kl_divergence_exact([0.0, -(2.0**25)], [-(2.0**24) - 1, 0.0], dtype=FP32)
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("family", families())
+def test_the_product_with_the_hessian_agrees_with_mpmath(family, fmt):
+    x = families()[family].astype(fmt.dtype)
+    v = np.random.default_rng(1).integers(-8, 9, x.shape)
+    with mpmath.workdps(700):  # sums of terms of which one may be 1e-308 and the others cancel
+        exact = [
+            value
+            for row, vector in zip(x.astype(np.float64).tolist(), v.tolist(), strict=True)
+            for value in mp_hessian_vector_product(list(map(mpmath.mpf, row)), vector)
+        ]
+    half_an_ulp_away(hessian_vector_product_exact(x, v).astype(np.float64), exact, fmt)
+
+
+def test_zeros_of_the_product_with_the_hessian_are_decided():
+    got = hessian_vector_product_exact([0, 0, 0, -1e5], [1, -1, 0, 0])
+    third = hessian_vector_product_exact([0, 0, 0], [1, -1, 0])
+    np.testing.assert_array_equal(got, [*third, 0])
+    np.testing.assert_array_equal(third, [1 / 3, -1 / 3, 0])
+    np.testing.assert_array_equal(hessian_vector_product_exact([1.0, 2, 3], [0.1, 0.1, 0.1]), 0)
+
+
+def mp_weighted(row, weights):
+    return mpmath.log(sum(w * mpmath.exp(v) for v, w in zip(row, weights, strict=True)))
+
+
+WEIGHTS = {
+    "positive": [0.5, 2, 1, 3, 0.25, 1, 1],
+    "some zero": [0, 2, 0, 1, 1, 0, 3],
+    "of both signs": [64, -1, 1, -2, 1, -1, 1],
+    "tiny and huge": [2.0**-40, 2.0**40, 1, 1, 1, 1, 1],
+}
+
+
+@pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)
+@pytest.mark.parametrize("family", families())
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_weighted_log_sum_exp_agrees_with_mpmath(name, family, fmt):
+    x, w = families()[family].astype(fmt.dtype), np.array(WEIGHTS[name])
+    lse = logsumexp_exact(x, weights=w).astype(np.float64)
+    with mpmath.workdps(1500):  # logits of 1e4 and more
+        rows = x.astype(np.float64).tolist()
+        exact = [mp_weighted(list(map(mpmath.mpf, row)), w.tolist()) for row in rows]
+    positive = [not isinstance(v, mpmath.mpc) for v in exact]
+    np.testing.assert_array_equal(np.isnan(lse), np.logical_not(positive))
+    half_an_ulp_away(lse[positive], [v for v in exact if not isinstance(v, mpmath.mpc)], fmt)
+
+
+def test_weights_of_one_are_no_weights():
+    for rows in families().values():
+        ones = logsumexp_exact(rows, weights=np.ones(7))
+        np.testing.assert_array_equal(ones, logsumexp_exact(rows))
+        np.testing.assert_array_equal(logsumexp_exact(rows, weights=True), ones)
+
+
+TINY = 2.0**-52
+WEIGHTED = [  # row, weights, log-sum-exp
+    ([0.0, 0.0], [1, -1], -INF),
+    ([5.0, 5.0, 0.0], [1, -1, 1], 0),
+    ([5.0, 5.0, 0.0, -INF], [0.1, -0.1, 1, 7], 0),
+    ([0.0, 1.0], [0, 0], -INF),
+    ([0.0, 1.0], [-1, -1], NAN),
+    ([INF, 0.0], [0, 1], 0),
+    ([NAN, 0.0], [0, 1], 0),
+    ([NAN, 0.0], [1, 1], NAN),
+    ([INF, 0.0], [2, -1], INF),
+    ([INF, 0.0], [-2, 1], NAN),
+    ([INF, INF], [1, -1], NAN),
+    ([-INF, -INF], [1, -1], -INF),
+    ([0.0, -1e5], [1, -1], 0),  # rounded from below
+    ([1.0, -1e9], [1, -1], 1),
+    ([0.0, -1e5], [-1, 1], NAN),
+    ([TINY, 0.0], [1, -1], np.log(TINY) + TINY / 2),
+]
+
+
+@pytest.mark.parametrize(("row", "weights", "want"), WEIGHTED)
+def test_special_rows_of_a_weighted_log_sum_exp(row, weights, want):
+    np.testing.assert_array_equal(logsumexp_exact(row, weights=weights), want)
+
+
+@pytest.mark.parametrize(("sign", "neighbor"), [(1, 1 + 2.0**-23), (-1, 1)])
+def test_a_tie_is_decided_by_a_weighted_tail_that_no_precision_reaches(sign, neighbor):
+    middle = 1 + 2.0**-24  # between two numbers of float32
+    got = logsumexp_exact([middle, -1e9], dtype=FP32, weights=[1, sign])
+    assert got == np.float32(neighbor)
+
+
+def test_weights_are_broadcast_and_taken_exactly():
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    w = np.array([[1.0], [2], [3]])
+    whole = logsumexp_exact(x, axis=(1, 2), weights=w)
+    by_hand = logsumexp_exact(x, axis=(1, 2), weights=np.broadcast_to(w, x.shape))
+    np.testing.assert_array_equal(whole, by_hand)
+    # in float64 these weights would both be 2**53, and cancel
+    assert logsumexp_exact([0, 0], weights=[2**53 + 1, -(2**53)]) == 0
+    with pytest.raises(ValueError, match=r"weights has shape \(3,\), which does not broadcast"):
+        logsumexp_exact(x, weights=[1, 2, 3])
+    with pytest.raises(ValueError, match="weights must be finite"):
+        logsumexp_exact(x, weights=INF)
+    with pytest.raises(TypeError, match="weights must hold real numbers"):
+        logsumexp_exact(x, weights=1j)

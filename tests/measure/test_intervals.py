@@ -11,6 +11,7 @@ from stable_softmax import (
     cross_entropy_exact,
     cross_entropy_gradient_exact,
     exp_exact,
+    hessian_vector_product_exact,
     log1mexp_exact,
     log_softmax_exact,
     logsumexp_exact,
@@ -72,6 +73,16 @@ def test_both_agree_on_rows_that_are_special(row, fmt, monkeypatch):
 def test_both_agree_on_the_logarithm_of_one_minus_an_exponential(fmt, monkeypatch):
     x = [-1e-300, -(2.0**-60), -1e-9, -0.3, -math.log(2), -0.999, -1.0, -1.001, -40.0, -700.0]
     same(*of_both(log1mexp_exact, x, dtype=fmt, monkeypatch=monkeypatch))
+
+
+@pytest.mark.parametrize("row", SPECIAL, ids=str)
+@pytest.mark.parametrize("fmt", ["fp64", "fp16"])
+def test_both_agree_on_weighted_sums_and_on_products_with_the_hessian(row, fmt, monkeypatch):
+    v = np.array([1.0, -3.0, 0.1])[: len(row)]
+    same(*of_both(hessian_vector_product_exact, row, v, dtype=fmt, monkeypatch=monkeypatch))
+    for weights in (v, -v, [1.0, 0.0, -1.0][: len(row)]):
+        both = of_both(logsumexp_exact, row, dtype=fmt, weights=weights, monkeypatch=monkeypatch)
+        same(*both)
 
 
 def test_both_find_the_same_rest_of_a_rounding(monkeypatch):

@@ -331,3 +331,21 @@ def test_the_size_of_numpys_buffer_is_left_as_it_was_found():
     with np.errstate(invalid="raise"), pytest.raises(FloatingPointError):
         log_softmax_blocked(np.full((3, 1000), -INF, np.float32))
     assert np.getbufsize() == before
+
+
+@pytest.mark.parametrize("offset", [0, 40, 1000, -80, -100, -700, -750, -1e4])
+@pytest.mark.parametrize("n", [2, 10, 100, 9000])
+@pytest.mark.parametrize("fmt", [FP32, FP64], ids=str)
+def test_in_place_the_logits_are_not_needed_once_they_are_gone(fmt, n, offset):
+    # rows near -100 in float32 lost all digits: their exponentials had taken their place
+    x = (np.random.default_rng(0).normal(size=(5, n)) + offset).astype(fmt.dtype)
+    labels = np.arange(5) % n
+    for f in (softmax_blocked, log_softmax_blocked):
+        here = x.copy()
+        np.testing.assert_allclose(f(here, out=here), f(x), rtol=40 * fmt.unit_roundoff)
+    losses, gradient = cross_entropy_with_gradient_blocked(x, labels)
+    here = x.copy()
+    again, gradient_here = cross_entropy_with_gradient_blocked(here, labels, out=here)
+    np.testing.assert_allclose(again, losses, rtol=40 * fmt.unit_roundoff)
+    np.testing.assert_allclose(gradient_here, gradient, atol=40 * fmt.unit_roundoff)
+    assert gradient_here is here

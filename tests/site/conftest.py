@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from book_tools.browser import launch
 from tests.site.built_site import ADDRESS, SITE
+from tests.site.visit import open_page
 
 FOLDER = urlsplit(ADDRESS).path
 EXPLORABLES = {  # and their chapters
@@ -87,3 +88,25 @@ def explorable(explorables):
         return explorables[kind]
 
     return reset
+
+
+@pytest.fixture(params=["http", "file"])
+def root(request, site, server):
+    """The address of the site, from a server and from a folder."""
+    return server if request.param == "http" else f"{site.as_uri()}/"
+
+
+@pytest.fixture
+def visitor(browser):
+    """Open a page of the site, and close it at the end."""
+    opened = []
+
+    def open_it(address, **settings):
+        page, _, problems = open_page(browser, address, **settings)
+        opened.append(page)
+        page.problems = problems
+        return page
+
+    yield open_it
+    for page in opened:
+        page.context.close()

@@ -34,7 +34,8 @@ main {{ margin: 0 1rem; }}
 <script defer src="{book}/explorables/explore_{kind}.js"></script>
 </head>
 <body><main><h1>An explorable</h1>
-<figure><explore-{kind}><div class="fallback"><p>What it shows.</p></div></explore-{kind}>
+<figure id="exp-own">
+<explore-{kind}><div class="fallback"><p>What it shows.</p></div></explore-{kind}>
 <figcaption>Its caption.</figcaption></figure></main></body>
 </html>
 """

@@ -15,6 +15,7 @@ from stable_softmax import (
     softmax_shifted,
     ulp_error,
 )
+from tests.site.own_page import own_page
 
 
 @pytest.fixture
@@ -180,10 +181,111 @@ def test_the_sliders_span_the_range_of_the_format_whatever_is_typed(formats):
     for fmt, limit in [("fp64", "1050"), ("fp32", "150"), ("fp16", "30"), ("e4m3", "10")]:
         enter(formats, format=fmt, x1=99999)
         assert slider.evaluate("e => [e.min, e.max, e.value]") == ["-" + limit, limit, limit]
-        assert ("nan" in formats.locator(".key").text_content()) == (fmt == "e4m3")
+        above = formats.locator("svg text").first.text_content()
+        assert above.endswith("nan" if fmt == "e4m3" else "inf")
+
+
+def tops(formats):
+    """The heights of the four columns, from the floor."""
+    columns = formats.locator("svg rect[stroke-width]").all()
+    return [float(column.get_attribute("height")) for column in columns]
+
+
+def test_the_sum_reaches_the_ceiling_before_an_exponential_does(formats):
+    columns = """e => [...e.querySelectorAll("svg .hit")].map((r) => +r.getAttribute("x"))"""
+    for x1, over in [(88.2, []), (88.6, [262]), (88.8, [42, 262])]:
+        enter(formats, format="fp32", x1=x1, x2=87, x3=-50)
+        assert formats.evaluate(columns) == over, "the first column, and that of the sum"
+
+
+def test_what_is_zero_has_no_column_and_each_column_is_as_high_as_its_logit(formats):
+    enter(formats, format="fp32", x1=-104, x2=-90, x3=30)
+    first, second, third, total = tops(formats)
+    assert first == 0 < second < third == total
+    # below the cut, a unit is a unit: 86 to the cut, from the border of zero
+    assert (third - second) / second == pytest.approx(120 / (np.log(2.0) * 150 - 90), rel=1e-9)
+
+
+def test_the_switch_lets_the_columns_down_and_the_shifted_softmax_does_not_move(formats):
+    enter(formats, format="fp32", x1=88.7, x2=88.7, x3=88)
+    p = """e => [...e.querySelectorAll("svg text[font-size='13']")].map((t) => t.textContent)"""
+    assert formats.evaluate(p) == ["0", "0", "0"]
+    formats.get_by_label("subtract the maximum").check()
+    formats.page.wait_for_timeout(600)
+    shifted = numbers(formats.evaluate(p))
+    np.testing.assert_allclose(shifted, numbers([c[3] for c in table(formats).values()][:3]), 5e-3)
+    assert zone(formats) == "right" and not formats.locator("svg .hit").count()
+    enter(formats, x1=-3, x2=-3, x3=-3.7)
+    assert numbers(formats.evaluate(p)) == pytest.approx(shifted, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("task", "values", "almost"),
+    [
+        (0, {"format": "fp16", "x1": 11, "x2": 11, "x3": 0}, {"format": "fp32"}),
+        (0, {"format": "fp16", "x1": 11, "x2": 11, "x3": 0}, {"x1": 12}),
+        (1, {"format": "fp32", "x1": -104, "x2": -105, "x3": -200}, {"x1": 89}),
+        (2, {"format": "fp64", "x1": -740, "x2": -750, "x3": -746}, {"x1": -730}),
+    ],
+)
+def test_a_task_is_ticked_when_the_naive_softmax_does_it(browser, tmp_path, task, values, almost):
+    page = browser.new_page()
+    page.goto(own_page(tmp_path, "formats"))
+    element = page.locator("explore-formats")
+    ticks = """e => [...e.querySelectorAll("li")].map((li) => li.classList.contains("done"))"""
+    for button in element.get_by_role("group", name="Examples").get_by_role("button").all():
+        button.click()
+    assert element.evaluate(ticks) == [False] * 3, "no example gives an answer away"
+    enter(element, **values | almost)
+    enter(element, **values, shift=1)
+    assert not element.evaluate(ticks)[task]
+    enter(element, **values, shift=0)
+    assert element.evaluate(ticks) == [i == task for i in range(3)]
+    enter(element, x1=0)
+    assert element.evaluate(ticks)[task], "what was done stays done"
+    page.close()
 
 
 # The order of operations
+
+
+@pytest.mark.parametrize("fmt", ["fp64", "fp32", "fp16", "bf16", "e5m2", "e4m3"])
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("gap", [0, 1])
+def test_the_ticks_are_the_numbers_of_the_format_and_all_of_them(order, fmt, sign, gap):
+    f = FORMATS[fmt]
+    ticks = """e => [...e.querySelectorAll("svg path")].map((p) => p.getAttribute("d"))
+        .map((d) => /^M(\\S+) 49v14$/.exec(d)).filter(Boolean).map((d) => +d[1])"""
+    for power in [max(f.precision - 4, 0), f.precision - 1, f.precision]:
+        if 2.0**power > f.largest:
+            continue
+        enter(order, format=fmt, power=power, sign=sign, gap=gap)
+        offset = sign * 2.0**power
+        m = max(float(v) for v in round_to([offset, offset - gap], fmt))
+        shown = np.array([0, *((x - 90) / 110 for x in order.evaluate(ticks))])
+        window = np.unique(m + np.arange(-47, 141) / 64)  # of 1/64: up to there, all are drawn
+        numbers_of = window[round_to(window, fmt).astype(np.float64) == window] - m
+        clear = 2.0 ** (f.precision - 6) + 1 / 16  # beyond, the ticks are at least 1/32 apart
+
+        def drawn(v, m=m, clear=clear):
+            return np.unique(v[(np.abs(m + v) >= clear) & (np.abs(v - 80 / 110) <= 160 / 110)])
+
+        assert len(drawn(numbers_of)) >= 2
+        np.testing.assert_allclose(drawn(shown), drawn(numbers_of), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "power", "result"),
+    [("fp32", 8, "-0.69315"), ("fp32", 22, "-0.5"), ("fp32", 24, "0"), ("bf16", 8, "0")],
+)
+def test_the_arrow_is_bent_to_the_nearest_tick(order, fmt, power, result):
+    enter(order, format=fmt, power=power, gap=0, sign=1)
+    drawing = order.locator("svg").text_content().replace("\N{MINUS SIGN}", "-")
+    assert f"x - (m + log s) = {result}exact: -0.69315" in drawing
+    dot = order.locator("svg circle").first
+    m = np.float64(2.0**power)
+    ends = float(round_to(m + np.log(2), fmt)) - m
+    assert float(dot.get_attribute("cx")) == pytest.approx(90 + 110 * ends, abs=1e-3)
 
 
 @pytest.mark.parametrize("power", [0, 4, 8, 12, 20, 27])

@@ -150,6 +150,8 @@ def test_a_button_of_epsilon_sets_all_controls(epsilon, button, gap, power):
 
 def test_what_is_infinite_is_a_cross(explorable, epsilon):
     crosses = epsilon.locator("svg g.roundoff path").nth(1)
+    assert crosses.get_attribute("d") == "", "the plot ends at a gap of 60"
+    enter(epsilon, gap=104)
     assert crosses.get_attribute("d").count("M") == 5  # fp32: gaps of 104, 108, ..., 120
     enter(epsilon, format="fp64")
     assert crosses.get_attribute("d") == ""
@@ -294,16 +296,17 @@ def test_every_control_is_reached_by_tab_and_answers_to_the_keyboard(explorable,
     if kind == "loss":  # a sample whose loss feels each of the logits
         enter(element, x0=2, x1=1, x2=0, label="class 1")
     keyboard = element.page.keyboard
-    controls = element.locator("form :is(button, input, select, [tabindex])").all()
+    every = element.locator("form :is(button, input, select, summary, a, [tabindex])").all()
+    controls = [control for control in every if control.is_visible()]
     controls[0].focus()
     for control in controls:
         expect(control).to_be_focused()
-        said = says(element)
-        if control.evaluate("e => e.matches('input, select')"):
+        said = element.locator("form").inner_text()
+        if control.evaluate("e => e.matches('[type=number], [type=range], select')"):
             before = control.input_value()
             keyboard.press("ArrowUp")
             assert control.input_value() != before
-            assert says(element) != said
+            assert element.locator("form").inner_text() != said
         keyboard.press("Tab")
     assert not element.evaluate("e => e.contains(document.activeElement)")
 
@@ -323,3 +326,129 @@ def test_an_incomplete_number_changes_nothing(explorable, kind):
     before = cells(element)
     enter(element, **{"gap" if kind == "epsilon" else "x0": "-"})
     assert cells(element) == before
+
+
+# From a loss back to its call
+
+NAN = "the logarithm of a naive softmax"
+EPSILON = "-log(softmax(logits) + ε), or p clamped at ε"
+TWICE = "CrossEntropyLoss, or Gluon's default, of probabilities"
+SAME = "F.cross_entropy(logits, labels)"
+NLL = "NLLLoss, or from_logits=True, of "
+
+
+def causes(loss, seen):
+    """Type a loss and return {call: what is said about it}, with the minus of a keyboard."""
+    loss.locator("[name=seen]").fill(seen)
+    items = loss.locator("ul").first.locator("li:has(b)").all()
+    texts = [item.text_content().replace("\N{MINUS SIGN}", "-") for item in items]
+    return dict(text.split(": ", 1) for text in texts)
+
+
+def seen_in_torch():
+    """Losses as PyTorch returns them, with the call that the figure is to name."""
+    torch = pytest.importorskip("torch")
+    functional, inf = torch.nn.functional, float("inf")
+    one = torch.tensor([1])
+    masked = torch.tensor([[10.0, -inf]])
+    naive = torch.exp(torch.tensor([[200.0, 0.0]]))
+    p = torch.softmax(torch.tensor([200.0, 0.0]), dim=0)
+    smallest = {dtype: -torch.log(torch.tensor(2.0**k, dtype=dtype)) for k, dtype in [
+        (-149, torch.float32), (-24, torch.float16)]}  # fmt: skip
+    certain, even = torch.eye(10)[:1], torch.zeros(1, 10)
+    return [
+        (-torch.log(naive / naive.sum())[0, 0], NAN),
+        (functional.cross_entropy(torch.full((1, 2), -inf), one), "any loss of a row of -inf"),
+        (-(torch.tensor([1.0, 0.0]) * torch.log(p)).sum(), "-(y * log(p)).sum()"),
+        (functional.cross_entropy(masked, torch.tensor([-100])), "the mean of no samples"),
+        (-torch.log(p[1]), "-log(softmax(logits))"),
+        (functional.cross_entropy(masked, one), "any loss of a label whose logit is -inf"),
+        (functional.cross_entropy(torch.tensor([[0.0, 17.0]]), one), SAME),
+        (functional.nll_loss(torch.tensor([[1.0, 17.0]]), one), NLL + "logits"),
+        (functional.nll_loss(torch.tensor([[0.75, 0.25]]), one), NLL + "probabilities"),
+        (torch.nn.BCELoss()(torch.tensor([0.0]), torch.tensor([1.0])), "BCELoss"),
+        (-torch.log(p[1] + 1e-7), EPSILON),
+        (-torch.log(p.clamp(1e-12)[1]), EPSILON),
+        (-torch.distributions.Categorical(p).log_prob(torch.tensor(1)), "Categorical(probs)"),
+        (smallest[torch.float32], "-log(softmax(logits)) in fp32"),
+        (smallest[torch.float16], "-log(softmax(logits)) in fp16"),
+        (functional.cross_entropy(certain, torch.tensor([0])), TWICE),
+        (functional.cross_entropy(certain, one), TWICE),
+        (functional.cross_entropy(even, one), "any loss of equal logits"),
+    ]  # fmt: skip
+
+
+def test_a_loss_that_pytorch_prints_leads_back_to_the_call_that_made_it(loss):
+    for value, call in seen_in_torch():
+        for text in [f"{value.item():.4f}", str(value.item())]:
+            assert call in causes(loss, text), (text, call)
+
+
+def test_a_loss_that_scikit_learn_prints_leads_back_to_it(loss):
+    log_loss = pytest.importorskip("sklearn.metrics").log_loss
+    value = log_loss([1], [[1.0, 0.0]], labels=[0, 1])
+    assert "sklearn.metrics.log_loss" in causes(loss, f"{value:.4f}")
+
+
+@pytest.mark.skipif(not is_installed("mxnet"), reason="MXNet is not installed")
+def test_a_loss_that_mxnet_prints_leads_back_to_its_operator(loss):
+    mx = import_mxnet()
+    value = mx.nd.softmax_cross_entropy(mx.nd.array([[100.0, 0.0]]), mx.nd.array([1])).asscalar()
+    assert "mx.nd.softmax_cross_entropy" in causes(loss, f"{value:.4f}")
+
+
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ("16.118", "ε is 1e-7"),
+        ("27.63", "ε is 1e-12"),
+        ("2.3026", "each of 10 classes gets 1/10"),
+        ("6.9078", "each of 1000 classes gets 1/1000"),
+        ("0.5514", "with 3 classes no sample gets below this"),
+        ("1.4612", "with 10 classes no sample gets below this"),
+        ("2.4612", "with 10 classes no sample gets above this"),
+        ("\N{MINUS SIGN}2", "it returns -x of the label"),
+        ("-1e-6", "comes out above 0"),
+        ("NaN", "0 · log 0 is nan"),
+        ("Infinity", "underflows to 0"),
+    ],
+)
+def test_the_reason_names_the_number_that_gives_the_call_away(loss, seen, words):
+    assert any(words in text for text in causes(loss, seen).values())
+
+
+@pytest.mark.parametrize("seen", ["7.3", "16.2", "99.99", "18.43", "1.4", "12", "6.9", "2.4"])
+def test_a_loss_that_could_come_from_anywhere_accuses_no_call(loss, seen):
+    assert not causes(loss, seen)
+    assert "No call gives itself away" in loss.locator("ul").first.text_content()
+
+
+@pytest.mark.parametrize("seen", ["", "-", "loss", "1.2.3", "<b>1</b>"])
+def test_what_is_not_a_number_is_called_that(loss, seen):
+    loss.locator("[name=seen]").fill(seen)
+    assert "not a number that a program prints" in loss.locator("ul").first.text_content()
+
+
+def test_the_forms_that_return_the_loss_are_marked(loss):
+    loss.get_by_role("button", name="usual", exact=True).click()
+    marked = "e => [...e.querySelectorAll('tr:has(mark) th')].map((th) => th.innerText)"
+    forms = {"0.802": "of probabilities", "-0.659": "True, of prob", "-2": "True, of logits"}
+    for seen, form in forms.items():
+        causes(loss, seen)
+        (head,) = loss.evaluate(marked)
+        assert form in head
+    causes(loss, "0.417")
+    assert len(loss.evaluate(marked)) == 6
+
+
+def test_every_cause_leads_to_a_section_of_the_book(loss, site):
+    seen = ["nan", "inf", "0", "-1e-6", "100", "18.4207", "15.9424", "36.0437", "16.6406"]
+    seen += ["103.279", "16.118", "2.3026", "0.5514", "2.4612"]
+    links = set()
+    for text in seen:
+        causes(loss, text)
+        links |= {a.get_attribute("href") for a in loss.locator("ul").first.locator("a").all()}
+    assert len(links) >= 10
+    for link in links:
+        page, section = link.split("#")
+        assert f'id="{section}"' in (site / "book" / page).read_text("utf-8"), link

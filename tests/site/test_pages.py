@@ -69,12 +69,27 @@ def test_a_page_breaks_no_rule_of_axe(visits, page):
 
 
 @every_page
+def test_every_icon_and_every_letter_of_a_formula_is_seen(visits, page):
+    fail_with(visits[page], "blank")
+
+
+@every_page
+def test_no_formula_is_a_tab_stop(visits, page):
+    fail_with(visits[page], "stops")
+
+
+@every_page
 def test_what_is_on_a_page_stays_where_it_is(visits, page):
-    assert visits[page]["1280 px, light, http"]["shift"] <= 0.1
+    assert max(found["shift"] for found in visits[page].values()) <= 0.02
 
 
 @every_page
 def test_a_page_is_light(visits, page, site, server):
     requests = visits[page]["1280 px, light, http"]["requests"]
-    assert len(requests) <= 45, "\n".join(requests)
-    assert weight(requests, server, site) <= 900_000
+    assert len(requests) <= 25, "\n".join(requests)
+    assert weight(requests, server, site) <= 300_000
+
+
+def test_what_all_pages_share_is_light(site):
+    files = [path for path in (site / "_static").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 2e6

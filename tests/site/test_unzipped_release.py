@@ -76,7 +76,7 @@ def test_the_unzipped_site_opens_without_a_network(folder, browser):
     page.on("requestfailed", lambda request: failed.append(request.url))
     for path in ["site/index.html", "site/book/overflow.html"]:
         page.goto((folder / path).as_uri())
-        page.wait_for_selector(".math mjx-container")
+        page.wait_for_function("document.fonts.size > 0 && document.fonts.status === 'loaded'")
     page.close()
     assert failed == []
 
@@ -106,7 +106,7 @@ def test_every_chapter_has_a_page_of_its_own_and_the_contents_name_it(pdf, book)
     places = [e["data-page"] for e in BeautifulSoup(book, "html.parser").nav.select("[data-page]")]
     starts = [numbers[place] for place in places]
     assert starts == sorted(set(starts)) and starts[0] > 2
-    assert len(set(numbers.values())) < pdf.count(b"<</Type /Page\n") < 500
+    assert len(set(numbers.values())) < pdf.count(b"<</Type /Page\n") < 12 * len(PAGES)
 
 
 def test_nothing_is_cut_off_at_the_edge_of_the_paper(book, browser, tmp_path):

@@ -15,8 +15,11 @@ ADD_UP_SHIFTS = """
         shift => layoutShift += shift.hadRecentInput ? 0 : shift.value
     )).observe({type: 'layout-shift', buffered: true})
 """
+# An image that waits until a reader comes near is part of the page, too.
 SETTLE = """async () => {
-    await window.MathJax?.startup?.promise;
+    const images = [...document.querySelectorAll('article img')];
+    images.forEach(image => { image.loading = 'eager'; });
+    await Promise.all(images.map(image => image.decode().catch(() => {})));
     await document.fonts.ready;
     await new Promise(done => requestAnimationFrame(() => setTimeout(done)));
 }"""
@@ -39,6 +42,14 @@ CODE_SCROLLS = """() => [...document.querySelectorAll('.bd-article pre')].filter
     box => box.scrollWidth > box.clientWidth).map(
     box => box.innerText.split('\\n').reduce((a, b) => a.length > b.length ? a : b))
 """
+TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
+    element => element.tabIndex >= 0).map(element => element.textContent)"""
+# An icon, or a letter of a formula, that the style sheet or its font has lost.
+BLANK = """() => [
+    ...[...document.querySelectorAll('mjx-c, i[class*="fa-"]')].filter(
+        sign => getComputedStyle(sign, '::before').content === 'none').map(sign => sign.outerHTML),
+    ...[...document.fonts].filter(font => font.status === 'error').map(font => font.family),
+]"""
 # Naming all the rules runs also those that axe leaves out: AAA, experimental, deprecated.
 RUN_AXE = """async () => {
     const {violations} = await axe.run(document, {
@@ -117,7 +128,8 @@ def visit(browser, address, width, scheme):
     Returns
     -------
     dict
-        Lists of texts under "problems", "scrolls" and "axe", to be empty; the longest lines of the
+        Lists of texts under "problems", "scrolls", "blank" (icons and letters that are not seen),
+        "stops" (formulas that a tab stops at) and "axe", to be empty; the longest lines of the
         code that scrolls by itself under "code"; the addresses under "requests"; the sum of the
         layout shifts under "shift".
     """
@@ -132,6 +144,8 @@ def visit(browser, address, width, scheme):
         found["scrolls"] += page.evaluate(STICKS_OUT)
         found["axe"] += run_axe(page)
     found["code"] = page.evaluate(CODE_SCROLLS)
+    found["blank"] = page.evaluate(BLANK)
+    found["stops"] = page.evaluate(TAB_STOPS)
     page.context.close()
     return found
 

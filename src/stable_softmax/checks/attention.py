@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..measure.exact import softmax_exact
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 
 _INF, _NAN = np.inf, np.nan

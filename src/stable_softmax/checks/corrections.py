@@ -4,7 +4,7 @@ import numpy as np
 
 from ..measure.exact import cross_entropy_gradient_exact, softmax_exact
 from ..softmax import softmax_naive, softmax_shifted
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 
 

@@ -2,9 +2,13 @@
 
 import numpy as np
 
-from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact
+from ..measure.exact import (
+    cross_entropy_exact,
+    cross_entropy_gradient_exact,
+    hessian_vector_product_exact,
+)
 from ..softmax import softmax_shifted
-from .drawing import one_of
+from .drawn import one_of
 from .report import Case, check_cases
 
 
@@ -82,6 +86,43 @@ def check_loss_gradient(function):
     )
 
 
+def check_penalty_gradient(function):
+    """Check an answer to "A penalty on the gradient".
+
+    ``function(x, label)`` returns the gradient of half the squared norm of the gradient of the
+    cross-entropy of one sample, with respect to its logits.
+    """
+    samples = {
+        "an ordinary sample": (np.array([2.0, 1.0, 0.1]), 1),
+        "a very wrong sample (gap 2000)": (np.array([1.0, 1000.0, -1000.0]), 2),
+        "a wrong sample (gap 17, float32)": (np.array([17, 0], dtype=np.float32), 1),
+        "a sure sample (gap 17, float32)": (np.array([17, 0], dtype=np.float32), 0),
+        "a sure sample (gap 40)": (np.array([0.0, 40.0, 1.0]), 1),
+        "two equal logits": (np.array([5.0, 5.0]), 0),
+    }
+
+    def draw(rng):
+        x = rng.permutation([0.0, -1.0, -2.5, rng.integers(20, 80) / 2])
+        return _penalty_case("drawn", x, int(np.argmax(x)), max_ulp=32.0)
+
+    return check_cases(
+        function,
+        [_penalty_case(name, *sample) for name, sample in samples.items()],
+        draw=draw,
+        mistakes={
+            "the gradient is that of half the square: a factor of 2 is too much": (
+                lambda x, label: 2 * _penalty(x, label)
+            ),
+            "only the diagonal of the Hessian is used": (
+                lambda x, label: softmax_shifted(x) * _complement(x, label)
+            ),
+            "the label's entry of p - y has lost its digits: use the complement": (
+                lambda x, label: _product(x, _difference(x, label))
+            ),
+        },
+    )
+
+
 def check_derivative(function):
     """Check an answer to "A derivative to nine digits".
 
@@ -129,12 +170,26 @@ def _complement(x, label):
     return p
 
 
+def _product(x, v):
+    p, w = softmax_shifted(x), v - v[np.argmax(x)]
+    return p * (w - np.sum(p * w))
+
+
+def _penalty(x, label):
+    return _product(x, _complement(x, label))
+
+
 def _loss_case(name, x, label, max_ulp=4.0):
     return Case(name, (x, label), cross_entropy_exact(x, label), max_ulp)
 
 
 def _gradient_case(name, x, label, max_ulp=4.0):
     return Case(name, (x, label), cross_entropy_gradient_exact(x, label), max_ulp)
+
+
+def _penalty_case(name, x, label, max_ulp=8.0):
+    gradient = cross_entropy_gradient_exact(x, label, dtype="fp64")
+    return Case(name, (x, label), hessian_vector_product_exact(x, gradient), max_ulp)
 
 
 def _derivative_case(name, f, x, exact):

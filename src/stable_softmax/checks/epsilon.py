@@ -5,7 +5,7 @@ import numpy as np
 from ..floating_point import FP64
 from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact, softmax_exact
 from ..softmax import softmax_shifted
-from .drawing import eighths, one_of
+from .drawn import eighths, one_of
 from .report import Case, check_cases
 
 

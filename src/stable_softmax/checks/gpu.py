@@ -4,7 +4,7 @@ import numpy as np
 
 from ..floating_point import BF16, FP16, FP32, round_to
 from ..measure.exact import exp_exact
-from .drawing import one_of
+from .drawn import one_of
 from .report import Case, check_cases
 
 

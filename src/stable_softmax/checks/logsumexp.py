@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..log_softmax import log_softmax_naive
-from ..logsumexp import logsumexp_shifted
+from ..logsumexp import log1mexp, logsumexp_shifted
 from ..measure.exact import log_softmax_exact, logsumexp_exact
-from .drawing import eighths, one_of
+from .drawn import eighths, one_of
 from .report import Case, check_cases
 
 _INF = np.inf
@@ -77,6 +77,38 @@ def check_log_softmax_order(function):
     )
 
 
+def check_log_sinh(function):
+    """Check an answer to "The logarithm of a hyperbolic sine".
+
+    ``function(x)`` returns ``log(sinh(x))`` of a positive number.
+    """
+    numbers = {
+        "ordinary (2)": 2.0,
+        "below one (0.25)": 0.25,
+        "large (1000)": 1000.0,
+        "very large (1e6)": 1e6,
+        "small (1e-3)": 1e-3,
+        "very small (1e-9)": 1e-9,
+        "tiny (1e-300)": 1e-300,
+        "float32 (95)": np.float32(95),
+        "float32 (1e-4)": np.float32(1e-4),
+    }
+
+    def draw(rng):
+        large, small = rng.integers(9, 99) / 4, rng.integers(4, 16) / 128
+        return _sinh_case("drawn", one_of(rng, [large, small]))
+
+    return check_cases(
+        function,
+        [_sinh_case(name, x) for name, x in numbers.items()],
+        draw=draw,
+        mistakes={
+            "sinh overflows beyond 710: take exp(x) out first": lambda x: np.log(np.sinh(x)),
+            "this is log(exp(x) - exp(-x)): sinh has half of that": lambda x: x + log1mexp(-2 * x),
+        },
+    )
+
+
 def _shift(x):
     return x - np.max(x, axis=-1, keepdims=True)
 
@@ -96,6 +128,13 @@ def _wrong_order(x):
 def _pair_case(name, *pair):
     exact = logsumexp_exact(np.array(pair))
     return Case(name, tuple(map(np.float64, pair)), exact)
+
+
+def _sinh_case(name, x):
+    # Near x = 0.88 the logarithm is 0 and its ulp are small: no case lies there.
+    x = x if isinstance(x, np.float32) else np.float64(x)
+    exact = logsumexp_exact(np.array([x, -x]), weights=[0.5, -0.5])
+    return Case(name, (x,), exact, max_ulp=8.0)
 
 
 def _log_softmax_case(x):

@@ -5,7 +5,7 @@ import numpy as np
 from ..floating_point import BF16, FP16, FP32, format_of, round_to, ulp
 from ..measure.error import relative_error
 from ..measure.exact import softmax_exact
-from .drawing import eighths, one_of
+from .drawn import eighths, one_of
 from .report import Case, check_cases
 from .verdict import numbers_of
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..floating_point import FP16
 from ..measure.exact import cross_entropy_exact, logsumexp_exact
-from .drawing import eighths, one_of, positive
+from .drawn import eighths, one_of, positive
 from .report import Case, check_cases
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..floating_point import BF16, E4M3, E5M2, FP16, FP32, FP64, ulp
 from ..measure.error import absolute_error, relative_error, ulp_error
-from .drawing import one_of
+from .drawn import one_of
 from .report import Case, check_cases
 from .verdict import difference, parts_of
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..measure.exact import softmax_exact
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 
 _INF = np.inf

@@ -9,7 +9,7 @@ import numpy as np
 from ..floating_point import FP32
 from ..measure.exact import softmax_exact
 from ..softmax import softmax_naive, softmax_shifted
-from .drawing import eighths, one_of
+from .drawn import eighths, one_of
 from .report import Case, check_cases
 
 

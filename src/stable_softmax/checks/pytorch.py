@@ -5,7 +5,7 @@ import numpy as np
 from ..cross_entropy import cross_entropy_shifted
 from ..floating_point import FP64
 from ..measure.exact import cross_entropy_exact
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..floating_point import FP32
 from ..measure.exact import cross_entropy_exact, cross_entropy_gradient_exact
-from .drawing import eighths, positive
+from .drawn import eighths, positive
 from .report import Case, check_cases
 
 

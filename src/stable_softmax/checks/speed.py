@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 
 

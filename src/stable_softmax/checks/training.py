@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 from .verdict import apart, numbers_of, parts_of
 

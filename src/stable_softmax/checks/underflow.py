@@ -7,7 +7,7 @@ import numpy as np
 from ..floating_point import BF16, FP16, FP32, FP64
 from ..measure.exact import softmax_exact
 from ..softmax import softmax_naive, softmax_shifted
-from .drawing import eighths, one_of, positive
+from .drawn import eighths, one_of, positive
 from .report import Case, check_cases
 
 

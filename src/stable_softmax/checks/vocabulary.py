@@ -4,7 +4,7 @@ import numpy as np
 
 from ..cross_entropy import cross_entropy_shifted
 from ..measure.exact import cross_entropy_exact
-from .drawing import eighths
+from .drawn import eighths
 from .report import Case, check_cases
 
 _INF = np.inf

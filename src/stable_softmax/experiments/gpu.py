@@ -60,7 +60,8 @@ def beside(table, here=None, path=MEASURED):
     table : str
         A name in the record: ``"sure"``.
     here : dict, optional
-        ``{row: {column: number}}`` of this CPU; rows that are not in the record are left out.
+        ``{row: {column: number}}`` of this CPU; rows that are not in the record, or not measured
+        there, are left out.
     path : str or Path
         Where the reader's measurements are looked for.
 
@@ -85,7 +86,7 @@ def beside(table, here=None, path=MEASURED):
         [row, place, *(values[row].get(column) for column in columns)]
         for row in recorded["tables"][table]
         for place, values in tables.items()
-        if row in values
+        if any(number is not None for number in values.get(row, {}).values())
     ]
     return ["", "measured on", *columns], rows
 

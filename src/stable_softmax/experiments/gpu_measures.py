@@ -101,7 +101,7 @@ def masked(device):
         "math, boolean mask": (SDPBackend.MATH, keep),
     }
     return {
-        name: _numbered("key", _or_none(lambda way=way: _weights(device, *way), [None] * 8))
+        name: _numbered("", _or_none(lambda way=way: _weights(device, *way), [None] * 8))
         for name, way in ways.items()
     }
 
@@ -548,7 +548,7 @@ def _drawn_labels(hidden, weights, chunk):
 
 
 def _numbered(name, values):
-    return {f"{name} {i}": value for i, value in enumerate(values)}
+    return {f"{name} {i}".strip(): value for i, value in enumerate(values)}
 
 
 def _among(result, others):

@@ -140,28 +140,34 @@ def keep(table, path):
 
     Parameters
     ----------
-    table : Table
+    table : Table or another dataclass of measurements, with a field ``machine``
     path : str or Path
     """
     Path(path).write_text(json.dumps({"code": _code(), **asdict(table)}))
 
 
-def kept(path):
+def kept(path, make=None):
     """Return the table in a file, if the same measurement would be taken here.
 
     Parameters
     ----------
     path : str or Path
+    make : callable, optional
+        Makes a table of another kind than `Table` from a dictionary of its fields.
 
     Returns
     -------
-    Table or None
+    Table, what `make` returns, or None
         None if there is no such file, or if it was made by other code, with other versions, or on
         another kind of CPU.
     """
     found = json.loads(Path(path).read_text()) if Path(path).exists() else {}
     if found.pop("code", None) != _code() or found["machine"] != describe_machine():
         return None
+    return (make or _table)(found)
+
+
+def _table(found):
     return Table(**found | {"measurements": tuple(Measurement(**m) for m in found["measurements"])})
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arrays import as_logits
+from ..arrays import as_logits, as_targets
 from ..extras import needs
 from ..floating_point import format_of
 
@@ -30,6 +30,45 @@ def loss_and_gradient(loss, x, labels):
     TypeError
         If `x` is not real, or `loss` does not return a tensor that depends on the logits.
     """
+    x, losses = _on_tensors(loss, x, labels)
+    losses.sum().backward()
+    return to_numpy(losses), to_numpy(x.grad)
+
+
+def product_by_autograd(loss, x, labels, v):
+    """Multiply the second derivatives of each sample's loss by a vector, in two backward passes.
+
+    Parameters
+    ----------
+    loss, x, labels
+        As in `loss_and_gradient`; the loss of a sample depends on no other sample.
+    v : array_like, shape of x
+        Rounded to the format of `x`.
+
+    Returns
+    -------
+    numpy.ndarray, shape of x
+        In the format of `x`; see `stable_softmax.cross_entropy.hessian_vector_product` for what it
+        should be.
+
+    Raises
+    ------
+    ImportError, TypeError
+        As `loss_and_gradient`; also if `v` is not real.
+    ValueError
+        If `v` does not have the shape of `x`.
+    """
+    x, losses = _on_tensors(loss, x, labels)
+    v = as_targets(v, x.detach(), "v")
+    import torch
+
+    (gradient,) = torch.autograd.grad(losses.sum(), x, create_graph=True)
+    if not gradient.requires_grad:  # the loss is linear in the logits
+        return to_numpy(torch.zeros_like(x))
+    return to_numpy(torch.autograd.grad((gradient * v).sum(), x)[0])
+
+
+def _on_tensors(loss, x, labels):
     with needs("frameworks"):
         import torch
     x = to_numpy(x) if torch.is_tensor(x) else x
@@ -37,8 +76,47 @@ def loss_and_gradient(loss, x, labels):
     losses = loss(x, torch.tensor(np.asarray(labels)))
     if not (torch.is_tensor(losses) and losses.requires_grad):
         raise TypeError("loss must return a PyTorch tensor that is computed from the logits")
-    losses.sum().backward()
-    return to_numpy(losses), to_numpy(x.grad)
+    return x, losses
+
+
+def kept_for_backward(f, x, *arguments, **keywords):
+    """Return how many bytes PyTorch's autograd keeps after a call, besides the logits.
+
+    Parameters
+    ----------
+    f : callable
+    x : torch.Tensor
+        Logits; they are neither changed nor given a gradient.
+    *arguments, **keywords
+        Of the call ``f(x, *arguments, **keywords)``.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ImportError
+        If PyTorch is not installed.
+    TypeError
+        If `x` is not a tensor of floating-point numbers.
+    """
+    with needs("frameworks"):
+        import torch
+    if not (torch.is_tensor(x) and x.is_floating_point()):
+        held = x.dtype if torch.is_tensor(x) else type(x).__name__
+        raise TypeError(f"x must be a PyTorch tensor of floating-point numbers, not {held}")
+    x, kept = x.detach().requires_grad_(), {}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes(), tensor  # held, so that no address comes twice
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        f(x, *arguments, **keywords)
+    kept.pop(x.untyped_storage().data_ptr(), None)
+    return sum(nbytes for nbytes, _ in kept.values())
 
 
 def to_tensor(x):

@@ -1,17 +1,15 @@
 """Time the functions in blocks beside other libraries, in turns, and say which goals they miss."""
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
 from ..floating_point import FP32, FP64
 from ..scale import blocked
+from . import accuracy_table
 from .adapters import describe_machine, is_installed
 
 SHAPES = (64, 10), (4096, 10), (1_000_000, 10), (4096, 1000), (512, 50_257), (16, 128_256)
@@ -127,19 +125,10 @@ def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, elements=1 << 20, progres
     return SpeedTable(describe_machine(), tuple(races), times)
 
 
-def keep(table, path):
-    """Write a table into a file, with what it was measured with.
-
-    Parameters
-    ----------
-    table : SpeedTable
-    path : str or Path
-    """
-    Path(path).write_text(json.dumps({"code": _code(), **asdict(table)}))
-
-
 def kept(path):
     """Return the table in a file, if it is one of this code, these versions and this kind of CPU.
+
+    `stable_softmax.libraries.accuracy_table.keep` has written it.
 
     Parameters
     ----------
@@ -149,9 +138,10 @@ def kept(path):
     -------
     SpeedTable or None
     """
-    found = json.loads(Path(path).read_text()) if Path(path).exists() else {}
-    if found.pop("code", None) != _code() or found["machine"] != describe_machine():
-        return None
+    return accuracy_table.kept(path, _table)
+
+
+def _table(found):
     return SpeedTable(**found | {"races": tuple(Race(**race) for race in found["races"])})
 
 
@@ -293,11 +283,3 @@ class _one_torch_thread:
             import torch
 
             torch.set_num_threads(self.threads)
-
-
-def _code():
-    """Return a hash of what is timed and of what times it."""
-    digest = hashlib.sha256()
-    for path in (Path(blocked.__file__), Path(__file__)):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]

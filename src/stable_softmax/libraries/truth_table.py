@@ -8,6 +8,7 @@ import math
 import warnings
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from ..cross_entropy import cross_entropy_gradient_complement, cross_entropy_log1p
 from ..log_softmax import log_softmax_log1p
@@ -125,6 +126,7 @@ _OF_MASKS = {
     f"{_vector(row)}, keep {'the first' if any(mask) else 'none'}": (row, mask)
     for row, mask in _MASKS
 }
+_OF_BINARY = {f"{_vector([z])}, label {y}": ([z], y) for z, y in _BINARY}
 #: The inputs of the truth table by question and by name.
 #:
 #: :meta hide-value:
@@ -138,7 +140,8 @@ CASES = {
     "the same layer, asked for its weights": _OF_MASKS,
     "loss": {f"{_vector(x)}, label {y}": (x, y) for x, y in _SAMPLES + _WRONG_LABELS},
     "gradient": {f"{_vector(x)}, label {y}": (x, y) for x, y in _SAMPLES},
-    "binary loss": {f"{_vector([z])}, label {y}": ([z], y) for z, y in _BINARY},
+    "binary loss": _OF_BINARY,
+    "gradient of the binary loss": _OF_BINARY,
     "soft loss": {f"{_vector(x)}, targets {_vector(t)}": (x, t) for x, t in _TARGETS},
     "mean loss": _BATCHES,
     "its gradient, last row": _BATCHES,
@@ -182,16 +185,23 @@ def _ours():
     if is_installed("torch"):  # its autograd finds the gradient
         table["its gradient, last row"] = _last_row_of_gradient(mean_cross_entropy)
         table["gradient of log-sum-exp"] = _gradient(logsumexp_log1p)
+        table["gradient of the binary loss"] = _gradient_of_loss(_softplus_of_the_other)
     return table
 
 
 def _softplus_of_the_other(z, y):
     """Binary loss of a logit: the log-sum-exp of 0 and the logit, its sign changed for label 1."""
-    return logsumexp_log1p(np.append((1 - 2 * y) * z, np.zeros_like(z)))
+    z = (1 - 2 * y) * z
+    xp = array_namespace(z)
+    return logsumexp_log1p(xp.concat([z, xp.zeros_like(z)]))
 
 
 def _gradient(function):
     return lambda x: loss_and_gradient(lambda x, _: function(x), x, 0)[1]
+
+
+def _gradient_of_loss(loss):
+    return lambda x, y: loss_and_gradient(loss, x, y)[1]
 
 
 def _last_row_of_gradient(loss):
@@ -225,7 +235,7 @@ def _torch():
         return cross_entropy(torch.tensor(x), torch.tensor(targets))
 
     def binary_loss(z, y):
-        return binary_cross_entropy_with_logits(torch.tensor(z), torch.tensor([float(y)]))
+        return binary_cross_entropy_with_logits(z, y.to(z.dtype).reshape(z.shape))
 
     return {
         "gradient of log-sum-exp": _gradient(lambda x: torch.logsumexp(x, -1)),
@@ -234,7 +244,8 @@ def _torch():
         "the same layer, asked for its weights": functools.partial(
             attention_layer, need_weights=True
         ),
-        "binary loss": binary_loss,
+        "binary loss": lambda z, y: binary_loss(torch.tensor(z), torch.tensor(y)),
+        "gradient of the binary loss": _gradient_of_loss(binary_loss),
         "soft loss": lambda x, targets: mean_loss(x, targets.astype(x.dtype)),
         "mean loss": mean_loss,
         "its gradient, last row": _last_row_of_gradient(cross_entropy),
@@ -249,13 +260,19 @@ def _mxnet():
         length = mx.nd.array([mask.sum()], dtype="int32")  # it masks all but the first classes
         return mx.nd.softmax(mx.nd.array(x[None]), length=length, use_length=True).asnumpy()[0]
 
-    def binary_loss(z, y):
+    def binary_loss_and_gradient(z, y):
         loss = mx.gluon.loss.SigmoidBinaryCrossEntropyLoss()  # of logits, as its default says
-        return loss(mx.nd.array(z[None]), mx.nd.array([[y]])).asscalar()
+        z = mx.nd.array(z[None])
+        z.attach_grad()
+        with mx.autograd.record():
+            value = loss(z, mx.nd.array([[y]]))
+        value.backward()
+        return value.asscalar(), z.grad.asnumpy()[0]
 
     return {
         "masked softmax": masked_softmax,
-        "binary loss": binary_loss,
+        "binary loss": lambda z, y: binary_loss_and_gradient(z, y)[0],
+        "gradient of the binary loss": lambda z, y: binary_loss_and_gradient(z, y)[1],
         "soft loss": lambda x, t: gluon_loss(x[None], t[None], sparse_label=False)[0],
         "mean loss": lambda x, y: gluon_loss(x, y).mean(),
         "its gradient, last row": lambda x, y: gradient_of_sum(x, y)[-1] / y.size,

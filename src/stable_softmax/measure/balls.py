@@ -14,7 +14,8 @@ from ..extras import needs
 from ..floating_point import FP64, round_integer
 
 _START_BITS, _MOST_BITS = 96, 1 << 17
-_LEAST_BITS = 4000
+#: A tail below 2 to the power of minus this many bits is small beside any number of a format.
+LEAST_BITS = 4000
 
 
 @functools.cache
@@ -59,7 +60,7 @@ class Terms:
         self.z = [zero if v == top else ball_of(v) - self.top for v in row]
         self.e = [v.exp() for v in self.z]
         tail = sum([e for v, e in zip(row, self.e, strict=True) if v != top], zero)
-        least = power_of_two(-_LEAST_BITS - _bits(row))
+        least = power_of_two(-LEAST_BITS - bits_of(row))
         is_tiny = not (tail == 0 or tail > least)
         self.rest = others + tail
         self.decisive_rest = others + least if is_tiny else self.rest
@@ -98,7 +99,7 @@ def power_of_two(exponent):
     return ball_arithmetic().arb(2) ** exponent
 
 
-def _bits(row):
+def bits_of(row):
     """Return how many bits the longest number has that is not of type float."""
     return max((_length(v) for v in row if not isinstance(v, float)), default=0)
 
@@ -122,7 +123,7 @@ def with_enough_bits(attempt, row, fmt):
     ArithmeticError
         If no precision was enough.
     """
-    bits, most = _START_BITS, _MOST_BITS + 4 * _bits(row)
+    bits, most = _START_BITS, _MOST_BITS + 4 * bits_of(row)
     while bits <= most:
         with ball_arithmetic().ctx.workprec(bits):
             result = attempt()

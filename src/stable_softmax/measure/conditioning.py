@@ -7,8 +7,15 @@ because libraries do not say in which order they add.
 import numpy as np
 
 from ..arrays import as_logits
+from ..beyond.divergence import kl_divergence_gradients
 from ..exact_numbers import count, float_numbers, one_number
-from .exact import exact_logits, logsumexp_exact, softmax_exact
+from .exact import (
+    entropy_exact,
+    exact_logits,
+    kl_divergence_exact,
+    logsumexp_exact,
+    softmax_exact,
+)
 
 
 def condition_number_logsumexp(x, axis=-1):
@@ -52,6 +59,78 @@ def condition_number_softmax(x, axis=-1):
     with np.errstate(invalid="ignore"):
         others = np.sum(p * size, axis=axes, keepdims=True) - p * size
         return (1 - p) * size + others
+
+
+def condition_number_entropy(x, axis=-1):
+    """Condition number of the entropy: its largest relative change if each logit is rounded.
+
+    Returns: ``sum(p |log p + H| |x|) / H``, `x` without the class axes. nan in a row with a logit
+    that is infinite or nan, and for one class.
+
+    Parameters and errors: see `condition_number_logsumexp`.
+
+    Notes
+    -----
+    The derivative of the entropy H with respect to a logit is ``-p (log p + H)``.
+    """
+    p, size, axes = _weights(x, axis)
+    h = entropy_exact(x, axis, dtype="fp64")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = np.log(p) + np.expand_dims(h, axes)
+        gap = np.where((p == 0) & np.isfinite(size), 0.0, gap)
+        return np.sum(p * np.abs(gap) * size, axis=axes) / h
+
+
+def condition_number_kl_divergence(x, y, axis=-1):
+    """Condition number of the divergence: its largest relative change if all logits are rounded.
+
+    Returns: ``sum(p |v| |x| + |q - p| |y|) / KL``, `x` without the class axes; about 1 over the
+    distance of the two rows. nan where the divergence is 0, and in a row with a logit that is
+    infinite or nan.
+
+    Errors: see `kl_divergence_exact`.
+
+    Parameters
+    ----------
+    x, y : array_like, of one shape
+        The logits of p and of q. Each may change by its own relative amount, of one size for all.
+    axis : int, tuple of int or None
+        The class axes.
+
+    Notes
+    -----
+    v is ``log(q / p) + KL``, and -p v the derivative with respect to the logits of p.
+    """
+    kl = kl_divergence_exact(x, y, axis, dtype="fp64")
+    _, axes, _ = exact_logits(x, axis, "fp64")
+    x, y = float_numbers(x), float_numbers(y, "y")
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of_x, of_y = kl_divergence_gradients(x, y, axes)
+        return np.sum(np.abs(of_x * x) + np.abs(of_y * y), axis=axes) / kl
+
+
+def condition_number_weighted_sum(x, weights, axis=-1):
+    """Condition number of a weighted sum: how much its exponentials cancel.
+
+    It is ``sum(|w| exp(x)) / |sum(w exp(x))|``, the largest relative change of the sum, and so the
+    largest absolute change of its logarithm, if each term changes by one relative amount.
+
+    Returns: `x` without the class axes. 1 where no two terms have different signs, inf where they
+    cancel completely; nan where there are none, or in a row with a logit of +inf or nan.
+
+    Other parameters: see `condition_number_logsumexp`. Errors: see `logsumexp_exact`.
+
+    Parameters
+    ----------
+    weights : array_like
+        Factors of the exponentials, as in `logsumexp_exact`.
+    """
+    weights = np.asarray(float_numbers(weights, "weights"))
+    sizes, sums, negated = (
+        logsumexp_exact(x, axis, "fp64", w) for w in (np.abs(weights), weights, -weights)
+    )
+    with np.errstate(invalid="ignore"):
+        return np.exp(sizes - np.where(np.isnan(sums), negated, sums))
 
 
 def sum_sequential(x):

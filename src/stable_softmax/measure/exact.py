@@ -12,14 +12,24 @@ References
 Johansson 2017 (Arb); Ziv 1991 (raising the precision until the rounding is safe).
 """
 
+import functools
 import math
+from fractions import Fraction
 
 import numpy as np
 
 from ..arrays import as_logits, as_numpy, check_labels, class_axis, from_rows
 from ..exact_numbers import exact_numbers, kind_of
 from ..floating_point import FP64, format_of
-from .balls import Terms, ball_of, round_ball, with_enough_bits
+from .balls import (
+    LEAST_BITS,
+    Terms,
+    ball_of,
+    bits_of,
+    power_of_two,
+    round_ball,
+    with_enough_bits,
+)
 
 
 def exp_exact(x, dtype=None):
@@ -96,16 +106,29 @@ def log_softmax_exact(x, axis=-1, dtype=None):
     return _per_class(x, axis, dtype, _log_softmax_balls, if_infinite=-math.inf)
 
 
-def logsumexp_exact(x, axis=-1, dtype=None):
+def logsumexp_exact(x, axis=-1, dtype=None, weights=None):
     """Log-sum-exp, correctly rounded, also where it nearly cancels to zero.
 
     Returns: `x` without the class axes. +inf gives +inf, a row of -inf gives -inf, nan gives nan.
+    With weights -inf where their sum is exactly 0, and nan where it is negative, whatever cancels.
 
-    Parameters: see `log_softmax_exact`. Errors: see `softmax_exact`.
+    Other parameters: see `log_softmax_exact`. Errors: see `softmax_exact`; ValueError also for
+    weights that are not finite or cannot be broadcast to the shape of `x`.
+
+    Parameters
+    ----------
+    weights : array_like, optional
+        Factors of the exponentials, as in `logsumexp_shifted`; each is taken exactly.
     """
     x, axes, fmt = exact_logits(x, axis, dtype)
     kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
-    results = [_row(_logsumexp_balls, row, fmt, _logsumexp_of_special) for row in _rows(x, axes)]
+    if weights is None:
+        results = [
+            _row(_logsumexp_balls, row, fmt, _logsumexp_of_special) for row in _rows(x, axes)
+        ]
+    else:
+        rows = zip(_rows(x, axes), _rows(_exact_weights(weights, x), axes), strict=True)
+        results = [_weighted_row(*pair, fmt) for pair in rows]
     return _array(results, fmt).reshape(kept)
 
 
@@ -156,6 +179,73 @@ def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
     return gradient
 
 
+def entropy_exact(x, axis=-1, dtype=None):
+    """Entropy of the softmax, in nats, correctly rounded.
+
+    Returns: `x` without the class axes. A logit of -inf adds nothing; +inf or nan in a row, or a
+    row of -inf, gives nan.
+
+    Parameters: see `log_softmax_exact`. Errors: see `softmax_exact`.
+    """
+    x, axes, fmt = exact_logits(x, axis, dtype)
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    results = [_row(_entropy_balls, row, fmt, _entropy_of_special) for row in _rows(x, axes)]
+    return _array(results, fmt).reshape(kept)
+
+
+def kl_divergence_exact(x, y, axis=-1, dtype=None):
+    """Kullback-Leibler divergence of the softmax of y from that of x, in nats, correctly rounded.
+
+    Other parameters: see `log_softmax_exact`. Errors: see `softmax_exact`.
+
+    Parameters
+    ----------
+    x, y : array_like, of one shape
+        The logits of p and of q, as in `exp_exact`; ValueError if the shapes differ.
+    dtype : dtype, Format or str, optional
+        As in `exp_exact`; default: the format of `x`.
+
+    Returns
+    -------
+    numpy.ndarray
+        `x` without the class axes; 0 where y - x is the same for all classes. A class that is
+        masked by -inf in x adds nothing, and one that is masked in y alone gives inf; nan where a
+        row of x or y holds +inf or nan, or only -inf.
+    """
+    x, axes, fmt = exact_logits(x, axis, dtype)
+    y = exact_numbers(y, "y")
+    if x.shape != y.shape:
+        raise ValueError(f"x and y must have one shape, not {x.shape} and {y.shape}")
+    kept = tuple(n for a, n in enumerate(x.shape) if a not in axes)
+    pairs = zip(_rows(x, axes), _rows(y, axes), strict=True)
+    return _array([[_divergence(*pair, fmt)] for pair in pairs], fmt).reshape(kept)
+
+
+def hessian_vector_product_exact(x, v, axis=-1, dtype=None):
+    """Second derivatives of the cross-entropy times a vector, correctly rounded.
+
+    Returns: `x`'s shape; -inf in `x` gives 0, and +inf or nan, a row of -inf, or an entry of `v`
+    that is not finite gives nan in the whole row.
+
+    TypeError: see `exp_exact`. ValueError: see `hessian_vector_product`. ArithmeticError where a
+    probability below ``2**-100000`` decides between two numbers of the format.
+
+    Parameters
+    ----------
+    x, axis, dtype
+        As in `softmax_exact`; one axis.
+    v : array_like, shape of x
+        The vector of each sample, taken exactly.
+    """
+    x, _, fmt = exact_logits(x, axis, dtype)
+    v, axis = exact_numbers(v, "v"), class_axis(axis, x.ndim)
+    if v.shape != x.shape:
+        raise ValueError(f"v must have the shape of x, {x.shape}, not {v.shape}")
+    rows = zip(_rows(x, (axis,)), _rows(v, (axis,)), strict=True)
+    results = [_hessian_row(*pair, fmt) for pair in rows]
+    return from_rows(_array(results, fmt), x, (axis,))
+
+
 def _exp_balls(row):
     return [ball_of(row[0]).exp()]
 
@@ -186,6 +276,119 @@ def _logsumexp_balls(row):
 def _complement_balls(row):
     terms = Terms(row)
     return [terms.complement(i) for i in range(len(row))]
+
+
+def _entropy_balls(row):
+    terms = Terms(row)
+    p = terms.softmax()
+    return [terms.log_sum - sum([a * z for a, z in zip(p, terms.z, strict=True)], 0 * p[0])]
+
+
+def _entropy_of_special(balls_of, row, fmt):
+    if any(v != v or v == math.inf for v in row) or max(row) == -math.inf:
+        return [math.nan]
+    return _row(balls_of, [v for v in row if v != -math.inf], fmt, None)
+
+
+def _divergence(x, y, fmt):
+    """Return the correctly rounded divergence of two rows of Python numbers."""
+    if any(v != v or v == math.inf for v in x + y) or -math.inf in (max(x), max(y)):
+        return math.nan
+    pairs = [(a, b) for a, b in zip(x, y, strict=True) if a != -math.inf]
+    if any(b == -math.inf for _, b in pairs):
+        return math.inf if fmt.has_infinity else math.nan
+    others = [b for a, b in zip(x, y, strict=True) if a == -math.inf and b != -math.inf]
+    if not others and len({Fraction(b) - Fraction(a) for a, b in pairs}) == 1:
+        return 0.0  # which no precision would decide
+    seen, q = [a for a, _ in pairs], [b for _, b in pairs] + others
+
+    def attempt():
+        p, q_terms = Terms(seen), Terms(q)
+        # Not their logarithms of the sum: here no tail is replaced by one that decides a tie.
+        norm = p.rest.log1p() - q_terms.rest.log1p()
+        d = [a - b - norm for a, b in zip(p.z, q_terms.z, strict=False)]
+        terms = [e * gap / (1 + p.rest) for e, gap in zip(p.e, d, strict=True)]
+        result = round_ball(sum(terms, 0 * norm), fmt)
+        return None if result is None else [max(result, 0.0)]
+
+    return with_enough_bits(attempt, seen + q, fmt)[0]
+
+
+def _hessian_row(row, vector, fmt):
+    finite = [v for v in row if v != -math.inf]
+    if not (finite and all(v - v == 0 for v in [*finite, *vector])):
+        return [math.nan] * len(row)
+    vector = [w for v, w in zip(row, vector, strict=True) if v != -math.inf]
+    results = iter(_row(functools.partial(_hessian_balls, vector), finite, fmt, None))
+    return [0.0 if v == -math.inf else next(results) for v in row]
+
+
+def _hessian_balls(vector, row):
+    """Return ``e_i (w_i S - sum(e_j w_j)) / S**2`` with S the sum of e, and w = 0 at a maximum."""
+    terms, at = Terms(row), vector[row.index(max(row))]
+    w = [ball_of(v) - ball_of(at) for v in vector]
+    total, mean = 1 + terms.rest, sum([e * v for e, v in zip(terms.e, w, strict=True)], ball_of(0))
+    return [e * (v * total - mean) / total**2 for e, v in zip(terms.e, w, strict=True)]
+
+
+def _exact_weights(weights, x):
+    weights = exact_numbers(weights, "weights")
+    if not all(w - w == 0 for w in weights.ravel().tolist()):
+        raise ValueError("weights must be finite")
+    try:
+        return np.broadcast_to(weights, x.shape)
+    except ValueError:
+        raise ValueError(
+            f"weights has shape {weights.shape}, which does not broadcast to the shape of x, "
+            f"{x.shape}"
+        ) from None
+
+
+def _weighted_row(row, weights, fmt):
+    """Return the weighted log-sum-exp of a row, in a list; see `logsumexp_exact`."""
+    counted = [(v, Fraction(w)) for v, w in zip(row, weights, strict=True) if w != 0]
+    if any(v != v for v, _ in counted):
+        return [math.nan]
+    if signs := {w > 0 for v, w in counted if v == math.inf}:
+        return [math.inf if signs == {True} else math.nan]
+    totals = {}
+    for v, w in counted:
+        totals[v] = totals.get(v, 0) + w
+    # Equal exponentials have been added exactly. Those left add up to 0 only if there are none,
+    # because they are linearly independent over the rational numbers (Lindemann, Weierstrass).
+    totals = {v: w for v, w in totals.items() if w != 0 and v != -math.inf}
+
+    def attempt():
+        ball = _weighted_ball(totals)
+        if ball is None or isinstance(ball, float):
+            return ball and [ball]
+        rounded = round_ball(ball, fmt)
+        return None if rounded is None else [rounded]
+
+    return with_enough_bits(attempt, [*totals], fmt) if totals else [-math.inf]
+
+
+def _weighted_ball(totals):
+    """Return the ball of a weighted log-sum-exp, nan for a negative sum, or None if undecided.
+
+    The result is a rational number only for a single term of weight 1. Beside such a term, a tail
+    that no precision reaches decides a tie, as it does in `Terms`.
+    """
+    top = max(totals)
+    shifted = {v: ball_of(v) - ball_of(top) for v in totals if v != top}
+    tail = sum([ball_of(totals[v]) * z.exp() for v, z in shifted.items()], ball_of(0))
+    least = power_of_two(-LEAST_BITS - bits_of([*totals]))
+    if totals[top] == 1 and shifted and least > tail and least > -tail:
+        if not (tail > 0 or -tail > 0):
+            return None
+        tail = least if tail > 0 else -least
+    total = ball_of(totals[top]) + tail
+    if -total > 0:
+        return math.nan
+    if not total > 0:
+        return None
+    is_small = totals[top] == 1 and tail + 0.25 > 0  # log1p is asked for nothing below -1/2
+    return ball_of(top) + (tail.log1p() if is_small else total.log())
 
 
 def _row(balls_of, row, fmt, of_special):

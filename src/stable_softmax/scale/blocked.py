@@ -21,7 +21,9 @@ from ..softmax import softmax_shifted
 
 _BLOCK = 1 << 18  # bytes of logits worked on at a time: with the result, what fits the cache
 _FEW, _SHORT, _LONG = 4, 32, 8192  # classes: the fastest way through a row depends on their number
+_MANY = 1000  # rows
 _SMALL = {np.dtype("f4"): 60, np.dtype("f8"): 600}  # exp of such logits, and sums, do not overflow
+_LARGEST = {np.dtype("f4"): 2.0**120, np.dtype("f8"): 2.0**1000}  # sums: 1 / s is not subnormal
 _LARGE = 0.5  # and not 1, which is the sum of probabilities, give or take some roundoff
 
 
@@ -124,14 +126,10 @@ def cross_entropy_with_gradient_blocked(x, labels, axis=-1, out=None):
 
 
 def _softmax_rows(x, out):
-    e, s = _unshifted(x, out)
+    s = _unshifted(x, out)
     if s is None:
-        e = np.exp(_by_row(np.subtract, x, _maxima(x), out), out=out)
-        s = _sums(e)
-    if x.shape[1] > _SHORT:  # faster; with few classes, a sure one would be 1 - u and not 1
-        _by_row(np.multiply, e, 1 / s, out)
-    else:
-        _by_row(np.divide, e, s, out)
+        s = _sums(np.exp(_by_row(np.subtract, x, _maxima(x), out), out=out))
+    _divide(out, s)
 
 
 def _log_softmax_rows(x, out, scratch):
@@ -148,32 +146,54 @@ def _logsumexp_rows(x, scratch):
 
 
 def _loss_rows(x, labels, out):
-    z = _by_row(np.subtract, x, _maxima(x), out)
-    at_label = np.arange(len(x)) * x.shape[1] + labels  # in all of out: faster than two indices
-    z_label = z.reshape(-1)[at_label]
-    e = np.exp(z, out=out)
-    s = _sums(e)
-    _by_row(np.divide, e, s, out).reshape(-1)[at_label] -= 1
-    return np.log(s) - z_label
+    rows, m, s = np.arange(len(x)), _maxima(x), None
+    at_label = rows * x.shape[1] + labels  # in the whole block: faster than two indices
+    if x.shape[1] > _SHORT:  # a short row would gain nothing
+        z_label = x[rows, labels] - m
+        s = _unshifted(x, out)
+    if s is None:
+        z_label = _by_row(np.subtract, x, m, out).reshape(-1)[at_label]
+        s = total = _sums(np.exp(out, out=out))
+    else:
+        total = np.maximum(s * np.exp(-m), 1)  # the largest term alone is 1
+    _divide(out, s)
+    out.reshape(-1)[at_label] -= 1
+    return np.log(total) - z_label
 
 
 def _unshifted(x, out):
-    """Return exp(x) and the sums of its rows; None for the sums if the block needs the shift.
+    """Write exp(x), and return the sums of the rows, or None if the block needs the shift.
 
-    It does not where the exponentials have what the shift is for: none overflows, and none that
-    counts is subnormal, since all are normal or each sum is large. False for nan.
+    It does not where the exponentials have what the shift is for: no sum overflows, and no term
+    that counts is subnormal, since all are normal or each sum is large. A block with nan needs it.
     """
-    limit = _SMALL[x.dtype]
-    if not x.max() <= limit:
-        return out, None
-    s = _sums(np.exp(x, out=out))
-    return out, s if s.min() >= _LARGE or x.min() >= -limit else None
+    limit, in_place = _SMALL[x.dtype], np.may_share_memory(x, out)
+    if x.shape[1] > _LONG and not in_place:  # the sums tell, and save a look at the row
+        with np.errstate(over="ignore"):
+            s = _sums(np.exp(x, out=out))
+        if not s.max() <= _LARGEST[x.dtype]:
+            return None
+    elif x.max() <= limit and (not in_place or x.min() >= -limit):  # no way back
+        s = _sums(np.exp(x, out=out))
+    else:
+        return None
+    return s if in_place or s.min() >= _LARGE or x.min() >= -limit else None
+
+
+def _divide(e, s):
+    """Divide the rows by their sums, in place."""
+    if e.shape[1] > _SHORT:  # faster, but a sure class may get 1 - u
+        _by_row(np.multiply, e, 1 / s, e)
+    else:
+        _by_row(np.divide, e, s, e)
 
 
 def _maxima(x):
     """Return the maximum of each row: column by column where rows are short."""
     if x.shape[1] > _SHORT:
         return np.max(x, axis=1)
+    if len(x) < _MANY:  # a copy costs less than a call for each column
+        return np.max(x.T.copy(), axis=0)
     m = x[:, 0].copy()
     for column in x.T[1:]:
         np.maximum(m, column, out=m)
@@ -181,13 +201,17 @@ def _maxima(x):
 
 
 def _sums(e):
-    """Return the sum of each row: by np.einsum, unless the row is very short or long.
+    """Return the sum of each row: by np.einsum, but for very short rows; of long ones in pieces.
 
     A product with ones is as fast, until its threads wait for each other on a busy machine.
     """
-    n = e.shape[1]
+    rows, n = e.shape
+    if n > _LONG:
+        whole = n - n % _LONG
+        parts = np.einsum("ijk->ij", e[:, :whole].reshape(rows, -1, _LONG))
+        return np.sum(parts, axis=1) + np.einsum("ij->i", e[:, whole:])
     if n > 2 * _FEW:
-        return np.sum(e, axis=1) if n > _LONG else np.einsum("ij->i", e)
+        return np.einsum("ij->i", e)
     s = e[:, 0].copy()
     for column in e.T[1:]:
         s += column
@@ -201,7 +225,7 @@ def _by_row(operation, x, values, out):
         return operation(x, _spread(values, n), out=out)
     if n >= _LONG:
         return operation(x, values[:, None], out=out)
-    size = np.setbufsize(512)  # NumPy copies `values` into a buffer: no more of it than a row needs
+    size = np.setbufsize(512)  # into which NumPy copies `values`, for each row anew
     try:
         return operation(x, values[:, None], out=out)
     finally:

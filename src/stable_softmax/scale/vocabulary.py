@@ -467,8 +467,8 @@ def _sums_of_rows(task):
         i, j = _labels_in(task, part, xp)
         sums.at_label[i] = x[i, j]
         m = xp.maximum(sums.m, xp.max(x, axis=-1))
-        shift = xp.where(m == -math.inf, xp.zeros_like(m), m)  # -inf - (-inf) would be nan
-        z = x if len(columns) > 1 else x + 0  # the only tile lends its logits to the gradient
+        shift = xp.where(m == -math.inf, xp.zeros_like(m), m)  # not -inf - (-inf)
+        z = x if len(columns) > 1 else x + 0  # the gradient needs an only tile
         z -= shift[:, None]
         old = sums.m - shift
         weighted = sums.weighted
