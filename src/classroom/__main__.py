@@ -33,7 +33,6 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     grade.add_argument("--again", action="store_true", help="what was marked before as well")
     grade.add_argument("--language", choices=MOODLE, help="of Moodle, for its table")
     grade.add_argument("--column", help="Canvas's name of the assignment, as “Name (ID)”")
-    hand.add_argument("--no-browser", dest="open_browser", action="store_false")
     remove.add_argument("--sure", action="store_true", help="do it")
     for command in (grade, remove):
         command.add_argument("--only", default="", help="this student, and nobody else")

@@ -8,93 +8,64 @@ import io
 import json
 import os
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 
 from IPython.core.displayhook import DisplayHook
-from IPython.core.displaypub import DisplayPublisher
+from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 
-KEPT = 20_100  # characters of a cell's output that are worth sending; the grader keeps fewer
-OUTPUTS = []  # what a cell prints and shows, as pairs of a kind and a text
-
-
-def add(kind, text):
-    """Add a text to the outputs, to the last one if that is of its kind."""
-    room = KEPT - sum(len(t) for k, t in OUTPUTS if k != "png") if kind != "png" else len(text)
-    if text and room > 0:
-        if OUTPUTS and OUTPUTS[-1][0] == kind and kind in {"stdout", "stderr"}:
-            OUTPUTS[-1][1] += text[:room]
-        else:
-            OUTPUTS.append([kind, text[:room]])
-
-
-def show(data, *given, **options):
-    """Add what is displayed, as a picture where it is one."""
-    picture = data.get("image/png")
-    add(*(("png", picture) if isinstance(picture, str) else ("text", data.get("text/plain", ""))))
-
-
-class Printed(io.TextIOBase):
-    """A stream into the outputs."""
-
-    encoding = "utf-8"
-
-    def __init__(self, kind):
-        self.kind = kind
-
-    def write(self, text):
-        """Add a text."""
-        add(self.kind, text)
-        return len(text)
-
-
-class Publisher(DisplayPublisher):
-    """Keeps what `display` shows, even if it is cleared: nobody looks at it meanwhile."""
-
-    publish = staticmethod(show)
-    clear_output = staticmethod(lambda wait=False: None)
+KEPT = 20_100  # characters of a text that are worth sending; the grader keeps fewer
 
 
 class Hook(DisplayHook):
-    """Keeps the value of a cell's last line, without its number."""
+    """Shows the value of a cell's last line as `display` does, without its number."""
 
-    write_format_data = staticmethod(show)
     write_output_prompt = staticmethod(lambda: None)
+
+    def write_format_data(self, data, *_):
+        """Show it."""
+        self.shell.display_pub.publish(data)
 
 
 class Shell(InteractiveShell):
     """IPython, with its magics, but without history, terminal, windows and questions."""
 
-    display_pub_class = Type(Publisher)
+    display_pub_class = Type(CapturingDisplayPublisher)
     displayhook_class = Type(Hook)
     enable_gui = staticmethod(lambda gui=None: None)
+    ask_exit = staticmethod(lambda: os._exit(0))
 
     def _showtraceback(self, kind, error, lines):
-        add("error", "\n".join(map(str, lines)))
+        print(*lines, sep="\n", file=sys.stderr)
 
-    def ask_exit(self):
-        """End after this cell."""
-        self.exit_now = True
+    def outputs(self, source):
+        """Run a cell; return what it prints, and then what it shows, as pairs of kind and text."""
+        shown = self.display_pub.outputs = []
+        with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as errors:
+            self.run_cell(source, store_history=True)
+        found = [["stdout", printed.getvalue()[:KEPT]], ["stderr", errors.getvalue()[:KEPT]]]
+        for data in (output["data"] for output in shown):
+            picture = data.get("image/png")
+            plain = data.get("text/plain", "")[:KEPT]
+            found.append(["png", picture] if isinstance(picture, str) else ["text", plain])
+        return [output for output in found if output[1]]
 
 
 def serve(requests, replies):
     """Do what each line of one pipe asks, and answer with a line in the other, until it ends."""
     shell, process = Shell.instance(colors="nocolor"), os.getpid()
     shell.history_manager.enabled = False
-    sys.stdout, sys.stderr = Printed("stdout"), Printed("stderr")
     for line in requests:
         order = json.loads(line)
-        OUTPUTS.clear()
         if "call" in order:
             reply = answer(shell.user_ns, order["call"], order["arguments"])  # noqa: F821, of travel
         else:
-            shell.run_cell(order["run"], store_history=True)
-            reply = {"outputs": OUTPUTS}
-        if os.getpid() != process or shell.exit_now:  # a copy of this process, or "exit()"
+            reply = {"outputs": shell.outputs(order["run"])}
+        if os.getpid() != process:  # a copy of this process
             break
-        left = json.dumps({"number": order["number"], **reply}).encode() + b"\n"
-        while left:
-            left = left[os.write(replies, left) :]
+        replies.write(json.dumps({"number": order["number"], **reply}).encode() + b"\n")
+        replies.flush()
     os._exit(0)
 
 
@@ -103,4 +74,5 @@ if __name__ == "__main__":
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nowhere, number)
-    serve(os.fdopen(pipes[0], encoding="utf-8"), pipes[1])
+    with open(pipes[0], encoding="utf-8") as requests, open(pipes[1], "wb") as replies:
+        serve(requests, replies)

@@ -3,12 +3,16 @@
 A record stays until its student hands in again, or until it is removed by the command for that.
 """
 
-import html
 import json
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from .page import page
 from .tables import write_atomically, write_tables, write_zips
+
+LINE = Markup("<tr><th>{}</th><td>{}</td><td>{}</td></tr>")
+PAGE = Markup("<h1>{}</h1><table>{}</table><p>{}</p>{}")
 
 
 @dataclass
@@ -95,13 +99,13 @@ class Kept:
         points, lines = self.course.questions(), []
         for name, most in points.items():
             mark = "waits" if row.marks[name] is None else f"{row.marks[name]:g} of {most:g}"
-            comment = html.escape(row.comments.get(name, "")).replace("\n", "<br>")
-            lines.append(f"<tr><th>{name}</th><td>{mark}</td><td>{comment}</td></tr>")
-        lines.append(f"<tr><th>total</th><td>{row.total:g} of {sum(points.values()):g}</td></tr>")
+            comment = Markup("<br>").join(row.comments.get(name, "").splitlines())
+            lines.append(LINE.format(name, mark, comment))
+        lines.append(LINE.format("total", f"{row.total:g} of {sum(points.values()):g}", ""))
         title = f"{self.course.name}: {row.student}"
         note = ("This could not be marked. " if "refused" in row.record else "") + row.note
-        head = f"<h1>{html.escape(title)}</h1><table>{''.join(lines)}</table>"
-        return page(title, f"{head}<p>{html.escape(note)}</p>{row.record.get('body', '')}")
+        body = Markup(row.record.get("body", ""))
+        return page(title, PAGE.format(title, Markup().join(lines), note, body))
 
     def remove(self, rows):
         """Remove students, with their marks by hand and pages."""

@@ -6,7 +6,6 @@ pipe does: a grader that is killed, at whatever moment, leaves none behind.
 
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -15,20 +14,14 @@ from contextlib import suppress
 from importlib.util import find_spec
 from inspect import getsource
 from pathlib import Path
+from threading import Event, Timer
 
 from . import travel
 from .received import MESSAGE, read_answer, read_outputs
-from .sandbox import (
-    Limits,
-    check_command,
-    environment,
-    live_with_parent,
-    memory_group,
-    memory_scope,
-    sandbox,
-)
+from .sandbox import Limits, bounded, check_command, environment, live_with_parent, sandbox
 
 INSIDE = Path(find_spec(f"{__package__}.inside").origin)  # not imported: it needs IPython
+STARTS = 60  # seconds in which Python must have started
 
 
 class Stopped(Exception):
@@ -44,7 +37,7 @@ class Kernel:
     def __init__(self, limits, sandboxed=True):
         self.limits, self.sandboxed = limits, sandboxed
         self.process = self.group = None
-        self.until, self.number, self.received, self.done = None, 0, bytearray(), []
+        self.number, self.done = 0, []
 
     def __enter__(self):
         self.until = time.monotonic() + self.limits.notebook
@@ -58,28 +51,16 @@ class Kernel:
         source = getsource(travel) + INSIDE.read_text(encoding="utf-8")
         command, variables = [sys.executable, "-c", source], os.environ.copy()
         if self.sandboxed:
-            command, variables = sandbox(command, self.limits), environment()
-            self.group = memory_group(self.limits.memory)
-            if self.group:
-                enter = 'echo $$ >"$0" && exec "$@"'
-                command = ["sh", "-c", enter, str(self.group / "cgroup.procs"), *command]
-            else:
-                command = [*(memory_scope(self.limits.memory) or []), *command]
+            command, self.group = bounded(sandbox(command, self.limits), self.limits.memory)
+            variables = environment()
         parent, pipe = os.getpid(), subprocess.PIPE
-        pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL, "bufsize": 0}
-        self.process = subprocess.Popen(
-            command,
-            **pipes,
-            cwd="/",
-            env=variables,
-            start_new_session=True,
-            preexec_fn=lambda: live_with_parent(parent),
-        )
-        os.set_blocking(self.process.stdin.fileno(), False)
+        pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL}
+        options = {"cwd": "/", "env": variables, "start_new_session": True}
+        options["preexec_fn"] = lambda: live_with_parent(parent)
+        self.process = subprocess.Popen(command, **pipes, **options)
         try:
-            self._ask({"run": ""}, time.monotonic() + 60)
+            self._ask({"run": ""}, STARTS)
         except Stopped:
-            self.stop()
             raise OSError("Python does not start; see that memory and processes are free") from None
         again, self.done = self.done, []
         for cell in again:
@@ -89,18 +70,17 @@ class Kernel:
     def stop(self):
         """End the kernel and all its processes, at once; what runs next starts a new one."""
         if self.process:
-            with suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
+            end(self.process)
             self.process.wait()
-            self.process.stdin.close()
-            self.process.stdout.close()
+            for pipe in (self.process.stdin, self.process.stdout):
+                with suppress(OSError):  # what was not sent any more
+                    pipe.close()
         for _ in range(100 if self.group else 0):  # the system may need a moment to end all
             with suppress(OSError):
                 self.group.rmdir()
                 break
             time.sleep(0.02)
         self.process = self.group = None
-        self.received.clear()
 
     def run(self, source):
         """Run a cell and return its outputs; cells that ended are repeated in a new kernel.
@@ -116,47 +96,50 @@ class Kernel:
         return self._execute({"call": name, "arguments": travel.pack(arguments)}, read_answer)
 
     def _execute(self, order, read):
-        if self.process is None:
-            self.start()
         try:
-            return read(self._ask(order, time.monotonic() + self.limits.cell))
+            left = self.until - time.monotonic()
+            if left < 0:
+                raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
+            if self.process is None:
+                self.start()
+            return read(self._ask(order, min(left, self.limits.cell)))
         except (Stopped, ValueError) as error:
             self.stop()
             raise error if isinstance(error, Stopped) else Stopped(f"it sent {error}") from error
 
-    def _ask(self, order, end):
-        """Send an order and return the reply to it, whatever JSON that is."""
+    def _ask(self, order, seconds):
+        """Send an order and return the reply to it, whatever JSON that is, or None if it is none.
+
+        When time is over, all processes end, and what waits here for a pipe reads its end.
+        """
         self.number += 1
-        left = json.dumps(order | {"number": self.number}).encode() + b"\n"
-        stdin, stdout, seen = self.process.stdin, self.process.stdout, 0
-        while True:
-            now = time.monotonic()
-            if now > self.until:
-                raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
-            if now > end:
-                raise Stopped(f"it took more than {self.limits.cell:g} s")
-            patience = min(end, self.until) - now + 0.01
-            readable, _, _ = select.select([stdout], [stdin] if left else [], [], patience)
-            try:
-                left = left[stdin.write(left) or 0 :] if left else left
-                piece = stdout.read(2**20) if readable else b""
-            except OSError:
-                piece, readable = b"", [stdout]
-            if readable and not piece:
-                raise Stopped("it ended Python, or used more memory than there is for it")
-            self.received += piece
-            while (place := self.received.find(b"\n", seen)) >= 0:
-                line, seen = bytes(self.received[:place]), 0
-                del self.received[: place + 1]
-                try:
-                    reply = json.loads(line)
-                except (ValueError, RecursionError):
-                    reply = None
+        late, process = Event(), self.process
+        timer = Timer(seconds, lambda: (late.set(), end(process)))
+        timer.start()
+        try:
+            process.stdin.write(json.dumps(order | {"number": self.number}).encode() + b"\n")
+            process.stdin.flush()
+            while line := process.stdout.readline(MESSAGE + 1):
+                if len(line) > MESSAGE:
+                    raise Stopped(f"it sent more than {MESSAGE // 2**20} MiB")
+                reply = json.loads(line)
                 if not isinstance(reply, dict) or reply.get("number") == self.number:
                     return reply
-            seen = len(self.received)
-            if seen > MESSAGE:
-                raise Stopped(f"it sent more than {MESSAGE // 2**20} MiB")
+        except OSError:
+            pass
+        except (ValueError, RecursionError):
+            return None
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise Stopped(f"it took more than {seconds:.3g} s")
+        raise Stopped("it ended Python, or used more memory than there is for it")
+
+
+def end(process):
+    """End a process with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def check_sandbox():
@@ -173,7 +156,7 @@ def check_sandbox():
 
 def bounds_memory():
     """Return whether all memory of a sandbox together can be bounded here."""
-    group = memory_group(Limits.memory)
+    command, group = bounded(["true"], Limits.memory)
     if group:
         group.rmdir()
-    return bool(group or memory_scope(Limits.memory))
+    return command != ["true"]

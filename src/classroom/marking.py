@@ -44,7 +44,7 @@ def judge(course, notebook, limits, sandboxed=True, seed=None):
                 try:
                     shown = kernel.run(cell.source)
                 except Stopped as stopped:
-                    shown = [("error", f"This cell was stopped: {stopped}.")]
+                    shown = [("stderr", f"This cell was stopped: {stopped}.")]
             outputs.append(shown)
     return marks, outputs
 
@@ -125,6 +125,6 @@ def run_here(source, namespace):
             exec(compile(source, name, "exec"), namespace)
         except Exception as error:
             lines = traceback.format_exception_only(error)
-            failed = [("error", "".join(lines)[:5000].rstrip())]
+            failed = [("stderr", "".join(lines)[:5000].rstrip())]
     shown = [("stdout", printed.getvalue()[:50_000])] if printed.getvalue() else []
     return not failed, shown + failed

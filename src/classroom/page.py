@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 from latex2mathml.converter import convert_to_element
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 from mdit_py_plugins.amsmath import amsmath_plugin
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from .course import said
 from .marking import patience
 
-PICTURES = 1_500_000  # characters of all pictures of a page, in base64
-TEXT = 400_000  # characters of a page besides
+ROOM = 2_500_000  # bytes of all that is shown of a notebook
 SECONDS = 8  # for all that is written in the cells of a page
 FORMULA_ATTRIBUTES = {
     *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle"),
@@ -21,7 +21,7 @@ FORMULA_ATTRIBUTES = {
     *("movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator"),
     *("stretchy", "symmetric", "voffset", "width", "xmlns"),
 }
-PAGE = """<!DOCTYPE html>
+PAGE = Markup("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
 :root {{ color-scheme: light dark }}
@@ -29,7 +29,7 @@ body {{ font-family: system-ui, sans-serif; line-height: 1.5; margin: 1.5em auto
   padding: 0 1em; max-width: 52em }}
 pre, code {{ font-family: ui-monospace, monospace; font-size: .9em }}
 pre {{ overflow-x: auto; padding: .6em; margin: .4em 0; border-left: 3px solid #8888 }}
-pre.code {{ background: #8881 }} pre.error, pre.stderr {{ border-color: #c33 }}
+pre.code {{ background: #8881 }} pre.stderr {{ border-color: #c33 }}
 img, math {{ max-width: 100%; overflow-x: auto }} table {{ border-collapse: collapse }}
 td, th {{ border: 1px solid #8888; padding: .2em .7em; text-align: left; vertical-align: top }}
 h2 {{ font-size: 1.05em; margin: 1.6em 0 .3em }} .text {{ overflow-x: auto }}
@@ -37,61 +37,68 @@ h2 {{ font-size: 1.05em; margin: 1.6em 0 .3em }} .text {{ overflow-x: auto }}
 <body>
 {body}
 </body></html>
-"""
+""")
+PLAIN, TEXT = Markup('<pre class="{}">{}</pre>'), Markup('<div class="text">{}</div>')
+PICTURE, CODE = Markup('<img src="data:{};base64,{}" alt="{}">'), Markup("<code>{}</code>")
+NO_ROOM = Markup("<p>… there is no room for more.</p>")
+TOO_LARGE = Markup("<p>… a picture is too large to be shown here.</p>")
+QUESTION = Markup("<h2>Question {}, {}{}</h2>")
+TEST = Markup("<details><summary>The {}</summary>{}</details>")
 
 
 def page(title, body):
     """Return a page that fits a phone as well."""
-    return PAGE.format(title=html.escape(title), body=body)
+    return PAGE.format(title=title, body=body)
 
 
 class Writer:
-    """Writes the pieces of one page, until there is no room left."""
+    """Writes the pieces of one page, as long as there is room and time left."""
 
     def __init__(self):
-        self.pictures, self.text, self.seconds = PICTURES, TEXT, SECONDS
+        self.room, self.seconds = ROOM, SECONDS
 
     def plain(self, kind, text):
         """Return text as it is."""
-        piece = f'<pre class="{kind}">{html.escape(text)}</pre>'
-        self.text -= len(piece)
-        return piece if self.text > 0 else "<p>… there is no room for more.</p>"
-
-    def picture(self, kind, data, text=""):
-        """Return a picture, if there is room."""
-        if len(data) > self.pictures:
-            return "<p>… a picture is too large to be shown here.</p>"
-        self.pictures -= len(data)
-        source = f"data:{kind};base64,{''.join(data.split())}"
-        return f'<img src="{html.escape(source)}" alt="{html.escape(text)}">'
+        return self._fit(PLAIN.format(kind, text.encode("utf-8", "replace").decode()))
 
     def outputs(self, outputs):
         """Return the outputs of a cell."""
-        return "\n".join(
-            self.picture("image/png", text) if kind == "png" else self.plain(kind, text)
+        return Markup("\n").join(
+            self._fit(self._picture("image/png", text)) if kind == "png" else self.plain(kind, text)
             for kind, text in outputs
         )
 
     def markdown(self, source, attachments=None):
         """Return Markdown as HTML, or as it was typed if that takes too long or grows too large."""
-        room, start = self.pictures, time.monotonic()
+        start = time.monotonic()
         try:
             with patience(max(self.seconds, 0.01)):
                 piece = self._parser(attachments or {}).render(source)
-            size = len(piece) - (room - self.pictures)
         except (TimeoutError, MemoryError, RecursionError, ValueError):
-            size = self.text + 1
+            piece = None
         self.seconds -= time.monotonic() - start
-        if size > self.text:
+        if piece is None or len(piece.encode()) > self.room:
             return self.plain("text", source)
-        self.text -= size
-        return f'<div class="text">{piece}</div>'
+        return self._fit(TEXT.format(Markup(piece)))
 
     def cell(self, cell):
         """Return a cell, without outputs."""
         if cell.cell_type == "markdown":
             return self.markdown(cell.source, cell.get("attachments"))
         return self.plain("code", cell.source)
+
+    def _fit(self, piece):
+        """Return a piece, a note where there is no room for it, or nothing where there is none."""
+        for text in (piece, NO_ROOM, Markup()):
+            if len(text.encode()) <= self.room:
+                self.room -= len(text.encode())
+                return text
+
+    def _picture(self, kind, data, text=""):
+        """Return a picture, if it leaves half of the room to others."""
+        if len(data) > self.room / 2:
+            return TOO_LARGE
+        return PICTURE.format(kind, "".join(data.split()), text)
 
     def _parser(self, attachments):
         parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
@@ -102,8 +109,8 @@ class Writer:
             token = tokens[place]
             name = str(token.attrs.get("src", ""))
             for kind, data in attachments.get(name.removeprefix("attachment:"), {}).items():
-                return self.picture(kind, data, token.content)
-            return f"<code>{html.escape(f'![{token.content}]({name})')}</code>"
+                return self._picture(kind, data, token.content)
+            return CODE.format(f"![{token.content}]({name})")
 
         parser.add_render_rule("image", image)
         return parser
@@ -118,7 +125,7 @@ def formula(text, display_mode):
     except TimeoutError:
         raise
     except Exception:
-        return f"<code>{html.escape(text)}</code>"
+        return CODE.format(text)
     for part in element.iter():
         part.text = html.unescape(part.text or "")
         for name in part.attrib.keys() - FORMULA_ATTRIBUTES:
@@ -136,10 +143,10 @@ def body_of(course, notebook, marks, outputs):
             question, part = course.question(cell), name.rpartition("-")[2]
             what = f"{part} tests" if part in {"visible", "hidden"} else what
             gained = f": {marks[question]:g} of {points[question]:g}" if part == "hidden" else ""
-            pieces.append(f"<h2>Question {question.removeprefix('q')}, {what}{gained}</h2>")
+            pieces.append(QUESTION.format(question.removeprefix("q"), what, gained))
         if what == "answer":
             pieces += [writer.cell(cell), writer.outputs(shown)]
         else:
-            source = f"<summary>The {what}</summary>{writer.plain('code', tests[name])}"
-            pieces += [writer.outputs(shown), f"<details>{source}</details>"]
-    return "\n".join(filter(None, pieces))
+            source = writer.plain("code", tests[name])
+            pieces += [writer.outputs(shown), TEST.format(what, source)]
+    return Markup("\n").join(filter(None, pieces))

@@ -9,7 +9,7 @@ MESSAGE = 8 * 2**20  # bytes of a reply
 ANSWER = 2**20  # characters of what a function returns, as it is packed
 TEXT = 20_000  # characters of output that are kept of a cell
 PICTURE = 500_000  # of a picture, in base64
-KINDS = {"stdout", "stderr", "text", "error", "png"}
+KINDS = {"stdout", "stderr", "text", "png"}
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]+")
 COLOURS = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07)")
 NOT_AS_ASKED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)

@@ -86,6 +86,18 @@ def memory_scope(memory):
     return None
 
 
+def bounded(command, memory):
+    """Return the command that runs another one within so many bytes, and its group, if it has one.
+
+    Where this system bounds no memory of several processes together, it is the same command.
+    """
+    group = memory_group(memory)
+    if group:
+        enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group / "cgroup.procs")]
+        return [*enter, *command], group
+    return [*(memory_scope(memory) or []), *command], None
+
+
 def environment():
     """Return the variables of the commands around the sandbox; its code can read them."""
     return {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"}

@@ -3,13 +3,14 @@
 What the process reads is other people's: it may take too long, need too much memory or end.
 """
 
+import functools
 import multiprocessing
 import os
 import signal
-import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Lock
 
 from .course import Failed, TooMuch
 from .sandbox import Limits, live_with_parent
@@ -17,6 +18,7 @@ from .sandbox import Limits, live_with_parent
 # a child that inherits all imports starts at once, and how to read each file needs no pickling
 PROCESSES = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
 MEMORY = 700 * 2**20  # bytes that one process may add to those of the program
+STARTING = Lock()  # else a process holds the pipe of another one open
 
 
 def how_many():
@@ -30,36 +32,30 @@ def how_many():
 
 def side_by_side(work, items, seconds):
     """Yield, in the order of the items, what `work` returns for each, or a Failed that says why."""
-    waiting, running, done, most = list(enumerate(items)), {}, {}, how_many()
+    threads = ThreadPoolExecutor(how_many())  # each waits for a process
     try:
-        for number in range(len(waiting)):
-            while number not in done:
-                while waiting and len(running) < most:
-                    which, item = waiting.pop(0)
-                    receive, send = PROCESSES.Pipe(duplex=False)
-                    process = PROCESSES.Process(target=_do, args=(work, item, send, os.getpid()))
-                    process.start()
-                    send.close()
-                    running[receive] = which, process, time.monotonic() + seconds
-                ready = wait(list(running), timeout=0.5)
-                for receive, (which, process, end) in list(running.items()):
-                    if receive in ready or time.monotonic() > end:
-                        done[which] = TooMuch(f"This took more than {seconds:g} s.")
-                        if receive in ready:
-                            done[which] = Failed("Its process ended.")
-                            with suppress(EOFError):
-                                done[which] = receive.recv()
-                        _end(process)
-                        del running[receive]
-            yield done.pop(number)
+        yield from threads.map(functools.partial(_wait, work, seconds), items)
     finally:
-        for _, process, _ in running.values():
-            _end(process)
+        threads.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.kill()
+        threads.shutdown()
 
 
-def _end(process):
-    process.kill()
-    process.join()
+def _wait(work, seconds, item):
+    with STARTING:
+        receive, send = PROCESSES.Pipe(duplex=False)
+        process = PROCESSES.Process(target=_do, args=(work, item, send, os.getpid()))
+        process.start()
+        send.close()
+    try:
+        late = not receive.poll(seconds)
+        return TooMuch(f"This took more than {seconds:g} s.") if late else receive.recv()
+    except EOFError:
+        return Failed("Its process ended.")
+    finally:
+        process.kill()
+        process.join()
 
 
 def _do(work, item, send, parent):
