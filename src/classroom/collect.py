@@ -9,6 +9,7 @@ import io
 import os
 import re
 import stat
+import time
 import unicodedata
 import zipfile
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-LARGEST = 20 * 2**20  # bytes of a file that is read
+LARGEST, TOGETHER = 20 * 2**20, 100 * 2**20  # bytes that are read of a file, and of a student
+MOST, SECONDS = 200, 20  # files of a student, and of an archive among them; and time to read them
 SHOWN = 100  # characters of a name
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
 MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
 CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
 ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+TOO_LARGE = f"it is larger than {LARGEST // 2**20} MiB"
 
 
 class Unmarkable(Exception):
@@ -44,6 +47,25 @@ class HandedIn:
     place: str = ""
     late: bool = False
 
+    def contents(self):
+        """Return the bytes of each file and of those in its archives, or why there are none."""
+        found, left, until = {}, TOGETHER, time.monotonic() + SECONDS
+        waiting = sorted(self.files.items())[:MOST]
+        for name, read in waiting:  # which grows meanwhile
+            if left <= 0 or time.monotonic() > until:
+                found[name] = Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
+                break
+            try:
+                found[name] = read()
+                left -= len(found[name])
+                if found[name][:4] == b"PK\3\4" and name in self.files:  # and in no other archive
+                    inner = archive_files(name, found.pop(name))
+                    inner = [(n, r) for n, r in inner.items() if r and not NOISE.search(n)]
+                    waiting += [(f"{name}/{n}", r) for n, r in inner[:MOST]]
+            except Unmarkable as reason:
+                found[name] = reason
+        return found
+
 
 def collect(source):
     """Read a folder or a zip archive with what a class has handed in.
@@ -53,14 +75,15 @@ def collect(source):
     students in alphabetical order; raises Unmarkable if there is nothing.
     """
     if source.is_dir():
-        files = without_top_folder(folder_files(source))
+        files = folder_files(source)
     elif source.exists():
         try:
-            files = without_top_folder(archive_files(source.name, source))
-        except (Unmarkable, OSError) as reason:
+            files = archive_files(source.name, source)
+        except Unmarkable as reason:
             raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
     else:
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
+    files = without_top_folder(files)
     files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
     platform, students = platform_of(files), {}
     for name, read in sorted(files.items()):
@@ -120,41 +143,45 @@ def printable(text):
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def folder_files(folder):
-    """Return how to read each file of a folder; an empty folder counts as a student's."""
-    files = {}
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if not path.is_dir() or path.is_symlink():
-            files[name] = reader(path)
-        elif path.parent == folder:
-            files.setdefault(f"{name}/", None)
-    return files
+def last_of(name):
+    """Return the last part of a name, to be shown."""
+    return printable(PurePosixPath(name).name)
 
 
-def reader(path):
-    """Return the function that reads a file, and follows no link."""
+def reader(name, opened):
+    """Return the function that reads a file, as `opened` opens it, or says why it cannot."""
 
     def read():
-        name = printable(path.name)
         try:
-            flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-            if not stat.S_ISREG(path.lstat().st_mode):
-                raise Unmarkable(f"{name} is a link or a device, and no file.")
-            with open(os.open(path, flags), "rb") as file:
+            with opened() as file:
                 data = file.read(LARGEST + 1)
-        except OSError as error:
-            raise Unmarkable(f"{name} cannot be read: {error.strerror}.") from None
-        return within_limit(name, len(data)) and data
+            if len(data) > LARGEST:
+                raise ValueError(TOO_LARGE)
+            return data
+        except Exception as error:  # no right to, damaged, packed in a way unknown here
+            reason = printable(str(getattr(error, "strerror", None) or error))
+            raise Unmarkable(f"{last_of(name)} cannot be read: {reason}.") from None
 
     return read
 
 
-def within_limit(name, size):
-    """Return True, or say that a file is too large."""
-    if size > LARGEST:
-        raise Unmarkable(f"{name} is larger than {LARGEST // 2**20} MiB.")
-    return True
+def folder_files(folder):
+    """Return how to read each file of a folder; an empty folder counts as a student's."""
+
+    def opened(path):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError("it is a link or a device, and no file")
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        return open(os.open(path, flags), "rb")
+
+    files = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_dir() or path.is_symlink():
+            files[name] = reader(name, functools.partial(opened, path))
+        elif path.parent == folder:
+            files.setdefault(f"{name}/", None)
+    return files
 
 
 def archive_files(name, source):
@@ -164,37 +191,29 @@ def archive_files(name, source):
     """
 
     @functools.cache
-    def opened(process):
+    def archive(process):
         return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
 
+    def opened(info):
+        if info.flag_bits & 1:
+            raise ValueError("it is encrypted; hand it in without a password")
+        if info.file_size > LARGEST:  # which is a claim, but no more than this is read then
+            raise ValueError(TOO_LARGE)
+        return archive(os.getpid()).open(info)
+
     try:
-        members = opened(os.getpid()).infolist()
+        members, files = archive(os.getpid()).infolist(), {}
     except Exception:  # BadZipFile, and what else damage leads to
-        raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
-
-    def member(info):
-        def read():
-            last = printable(PurePosixPath(info.filename).name)
-            if info.flag_bits & 1:
-                raise Unmarkable(f"{last} is encrypted: hand it in without a password.")
-            within_limit(last, info.file_size)
-            try:
-                with opened(os.getpid()).open(info) as file:
-                    data = file.read(LARGEST + 1)  # the size above is only a claim
-            except Exception as error:  # damaged, packed in a way unknown here
-                raise Unmarkable(f"{last} cannot be unpacked: {printable(str(error))}.") from None
-            return within_limit(last, len(data)) and data
-
-        return read
-
-    def name_of(info):
+        raise Unmarkable(f"{last_of(name)} is damaged: it is no zip archive.") from None
+    for info in members:
+        inner = info.filename
         if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
             with suppress(UnicodeError):
-                return info.filename.encode("cp437").decode()
-        return info.filename
-
-    names = [(info, name_of(info).replace("\\", "/")) for info in members]
-    return {name: None if name.endswith("/") else member(info) for info, name in names}
+                inner = inner.encode("cp437").decode()
+        inner = inner.replace("\\", "/")
+        file = reader(inner, functools.partial(opened, info))
+        files[inner] = None if inner.endswith("/") else file
+    return files
 
 
 def without_top_folder(files):

@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import re
+from textwrap import indent
 
 import jupytext
 import nbformat
@@ -21,10 +22,6 @@ class Refused(Exception):
 
 class Failed(Exception):
     """Why the grader itself failed on a notebook, which then has no marks yet."""
-
-
-class TooMuch(Failed):
-    """The work of one student took more time or memory than there is for it."""
 
 
 class Course:
@@ -48,25 +45,19 @@ class Course:
         self.names = [  # of the functions that are asked for
             node.name
             for cell in self.source.cells
-            if cell.cell_type == "code" and is_answer(cell)
+            if cell.cell_type == "code" and role(cell) == "answer"
             for node in ast.parse(cell.source).body
             if isinstance(node, ast.FunctionDef)
         ]
 
     def _given(self, cell):
         """Return a cell as students get it."""
-        cell = nbformat.from_dict(cell)
-        if is_answer(cell):
-            number = self.question(cell).removeprefix("q")
-            lines = STUB.format(number).splitlines()
-            if cell.cell_type != "code":
-                cell.source = PLACE.format(number)
-            elif SECRETS.search(cell.source):
-                stub = SECRETS.sub(lambda m: "\n".join(m[1] + line for line in lines), cell.source)
-                cell.source = stub
-            else:
-                cell.source = "\n".join(lines)
-        elif is_test(cell):
+        cell, number = nbformat.from_dict(cell), self.question(cell).removeprefix("q")
+        if role(cell) in {"answer", "essay"}:
+            stub = (STUB if cell.cell_type == "code" else PLACE).format(number)
+            part = cell.cell_type == "code" and SECRETS.search(cell.source)
+            cell.source = SECRETS.sub(lambda m: indent(stub, m[1]), cell.source) if part else stub
+        elif role(cell) == "test":
             cell.source = SECRETS.sub("", cell.source).strip()
         return cell
 
@@ -77,9 +68,10 @@ class Course:
     def questions(self):
         """Return the questions, each with the highest mark, in the order of the assignment."""
         points = {}
-        for cell in filter(has_points, self.source.cells):
-            name = self.question(cell)
-            points[name] = points.get(name, 0) + said(cell, "points")
+        for cell in self.source.cells:
+            if role(cell) in {"essay", "test"}:
+                name = self.question(cell)
+                points[name] = points.get(name, 0) + said(cell, "points")
         return points
 
     def by_hand(self):
@@ -88,7 +80,7 @@ class Course:
         return {
             self.question(cell): (before.source, cell.source)
             for before, cell in zip(cells[:1] + cells, cells, strict=False)
-            if is_by_hand(cell)
+            if role(cell) == "essay"
         }
 
     def digest(self, *others):
@@ -102,24 +94,10 @@ def said(cell, key):
     return cell.metadata.get("nbgrader", {}).get(key)
 
 
-def is_answer(cell):
-    """Return whether students answer in a cell."""
-    return bool(said(cell, "solution"))
-
-
-def has_points(cell):
-    """Return whether a cell has points: it is a test, or marked by hand."""
-    return bool(said(cell, "grade"))
-
-
-def is_test(cell):
-    """Return whether a cell is a test."""
-    return has_points(cell) and not is_answer(cell)
-
-
-def is_by_hand(cell):
-    """Return whether a cell is an answer that is marked by hand."""
-    return has_points(cell) and is_answer(cell)
+def role(cell):
+    """Return what a cell is: "answer", "essay" (an answer marked by hand), "test", or "" if none."""
+    roles = {(True, False): "answer", (True, True): "essay", (False, True): "test"}
+    return roles.get((bool(said(cell, "solution")), bool(said(cell, "grade"))), "")
 
 
 def faults(source):
@@ -130,7 +108,7 @@ def faults(source):
         if not name or name in seen:
             found.append(f"two cells are called {name}" if name else "a cell has no grade_id")
         seen.add(name)
-        if has_points(cell) and not (said(cell, "points") or 0) > 0:
+        if said(cell, "grade") and not (said(cell, "points") or 0) > 0:
             found.append(f"{name} has no points")
         for word in ("SOLUTION", "HIDDEN TESTS"):
             if cell.source.count(f"### BEGIN {word}\n") != cell.source.count(f"### END {word}"):
@@ -149,7 +127,7 @@ def leaks(source, released):
     """
     blocks, public = [], set()
     for cell in source.cells:
-        if is_by_hand(cell):
+        if role(cell) == "essay":
             blocks.append(_lines(cell.source))
         else:
             blocks += [_lines(found[2]) for found in SECRETS.findall(cell.source)]

@@ -5,10 +5,10 @@ import hashlib
 from pathlib import Path
 
 from .collect import Unmarkable, collect
-from .course import Course, Failed, Refused, TooMuch
+from .course import Course, Failed, Refused
 from .kept import Kept, chosen
 from .kernel import bounds_memory, check_sandbox
-from .marking import judge, set_up
+from .marking import judge, patience, set_up
 from .notebooks import notebook_of, written_by_hand
 from .page import Writer, body_of
 from .repository import MARKS, shown
@@ -36,24 +36,20 @@ def grade_assignment(
     kept = Kept(course, folder)
     kept.options |= {name: value for name, value in options.items() if value}
     set_up(course)  # what it imports, the processes that mark have already
-    start = functools.partial(first_entries, course, platform, source)
-    marker = functools.partial(mark_student, course, limits, sandboxed, start, again)
+    place = {"platform": platform, "source": str(source.resolve())}
+    marker = functools.partial(mark_student, course, limits, sandboxed, place, again)
     print(f"{len(students)} students have handed in something.", flush=True)
     work = [(student, kept.records.get(student.key)) for student in students]
-    # a notebook may take its time, and its tests and its page as well
-    for number, result in enumerate(side_by_side(marker, work, 14 * seconds + 120)):
-        student, record = work[number]
-        if isinstance(result, TooMuch):  # it would be so again at each repeat
-            result = start(student) | {"refused": str(result)}
+    results = side_by_side(marker, work, time_of(limits) + 60)
+    for number, ((student, record), result) in enumerate(zip(work, results, strict=True), 1):
         if isinstance(result, Failed):
             failed.append(student.student)
             says = f"Not marked. {result}"
         else:
             if result:
                 kept.keep(result)
-            record = result or record
-            says = record.get("refused") or summary(course, kept.row(record))
-        print(f"{number + 1:4} of {len(students)}  {student.student} … {says}", flush=True)
+            says = summary(course, kept.row(result or record))
+        print(f"{number:4} of {len(students)}  {student.student} … {says}", flush=True)
     kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
     others = kept.records.keys() - {student.key for student in students}
@@ -82,24 +78,23 @@ def see_that_the_sandbox_works():
         )
 
 
-def first_entries(course, platform, source, student):
-    """Return the part of a record that says whose it is, and of which files."""
-    files = []
-    for name, read in sorted(student.files.items()):
-        try:
-            files.append((name, read()))
-        except Unmarkable as reason:
-            files.append((name, str(reason)))
-    entries = {"student": student.student, "number": student.number, "key": student.key}
-    entries |= {"platform": platform if student.number else "", "place": student.place}
-    entries |= {"late": student.late, "source": str(source.resolve())}
-    return entries | {"fingerprint": course.digest(*map(repr, files))}
+def time_of(limits):
+    """Return the seconds for a notebook with its tests and its page."""
+    return limits.notebook + 2 * limits.cell + 60
 
 
-def mark_student(course, limits, sandboxed, start, again, work):
+def mark_student(course, limits, sandboxed, place, again, work):
     """Mark one student; return a record, or None if it is the one that there is."""
     student, before = work
-    record = start(student)
+    files = student.contents()
+    print_of_files = hashlib.sha256(course.digest().encode())
+    for name, content in files.items():
+        content = content if isinstance(content, bytes) else str(content).encode()
+        print_of_files.update(f"{name!r} {len(content)} ".encode() + content)
+    record = place | {"student": student.student, "number": student.number, "key": student.key}
+    record |= {"place": student.place, "late": student.late}
+    record |= {"platform": place["platform"] if student.number else ""}
+    record["fingerprint"] = print_of_files.hexdigest()
     if before and not again:
         if before["fingerprint"] == record["fingerprint"]:
             return None
@@ -110,12 +105,15 @@ def mark_student(course, limits, sandboxed, start, again, work):
                 "class another folder: OUT=…"
             )
     try:
-        notebook = notebook_of(student, course.released)
-        marks, outputs = judge(course, notebook, limits, sandboxed)
-        record |= {"marks": marks, "written": written(course, notebook)}
-        record["body"] = body_of(course, notebook, marks, outputs)
+        with patience(time_of(limits)):
+            notebook = notebook_of(files, course.released)
+            marks, outputs = judge(course, notebook, limits, sandboxed)
+            record |= {"marks": marks, "written": written(course, notebook)}
+            record["body"] = body_of(course, notebook, marks, outputs)
     except Unmarkable as reason:
         record["refused"] = str(reason)
+    except (TimeoutError, MemoryError):  # it would be so again at each repeat
+        record["refused"] = "This takes far more time or memory than a notebook does."
     return record
 
 
@@ -135,4 +133,5 @@ def written(course, notebook):
 def summary(course, row):
     """Return a line that says how a student did."""
     given = {name: "-" if mark is None else f"{mark:g}" for name, mark in row.marks.items()}
-    return ", ".join(f"{name} {given[name]}/{most:g}" for name, most in course.questions().items())
+    marks = (f"{name} {given[name]}/{most:g}" for name, most in course.questions().items())
+    return row.record.get("refused") or ", ".join(marks)

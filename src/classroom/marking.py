@@ -9,13 +9,13 @@ import hashlib
 import io
 import linecache
 import signal
-import threading
+import time
 import traceback
 import warnings
 
 import nbformat
 
-from .course import has_points, is_answer, is_test
+from .course import role
 from .kernel import Kernel, Stopped
 
 # they would end a loop of a test (PEP 479), or be what it takes for a sign of its own
@@ -30,9 +30,9 @@ def judge(course, notebook, limits, sandboxed=True, seed=None):
     cell its outputs.
     """
     seed = int(course.digest(nbformat.writes(notebook))[:8], base=16) if seed is None else seed
-    tests = {cell.id: cell for cell in course.source.cells if is_test(cell)}
+    tests = {cell.id: cell for cell in course.source.cells if role(cell) == "test"}
     marks, outputs = {course.question(test): 0.0 for test in tests.values()}, []
-    with Kernel(limits, sandboxed) as kernel, patience(limits.notebook + 30):
+    with Kernel(limits, sandboxed) as kernel:
         judged = set_up(course) | {"SEED": seed, "FORGET": kernel.stop}
         for cell in notebook.cells:
             test, shown = tests.get(cell.id), []
@@ -53,7 +53,7 @@ def set_up(course):
     """Return the names that the cells of an assignment define before its tests run."""
     namespace = {"__name__": "__main__"}
     for cell in course.source.cells:
-        if cell.cell_type == "code" and not has_points(cell) and not is_answer(cell):
+        if cell.cell_type == "code" and not role(cell):
             run_here(cell.source, namespace)
     return namespace
 
@@ -61,20 +61,19 @@ def set_up(course):
 @contextlib.contextmanager
 def patience(seconds):
     """Raise TimeoutError in what takes longer, and again each second as long as it goes on."""
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGALRM"):
-        yield
-        return
 
     def stop(*_):
         raise TimeoutError(f"more than {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1)
+    before, start = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1)
     try:
         yield
     finally:
+        left = max(left - (time.monotonic() - start), 0.01) if left else 0  # around this one
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_REAL, left, interval)
 
 
 class Answer:

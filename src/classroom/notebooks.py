@@ -3,48 +3,35 @@
 import json
 import re
 from collections import defaultdict
-from pathlib import PurePosixPath
 
 import nbformat
 
-from .collect import NOISE, Unmarkable, archive_files, printable
-from .course import is_answer, is_by_hand
+from .collect import Unmarkable, last_of, printable
+from .course import role
 from .received import BASE64
 
-TOGETHER = 100 * 2**20  # bytes of all files of a student
-MOST = 200  # files of a student, and of an archive among them
 CELLS = 2000  # of a notebook
 LONGEST = 50_000  # characters in a cell; the notebooks of students say so
 ALL = 400_000  # characters in all cells
-OURS = re.compile(
-    r"^# Run this cell (first|last): it (installs|checks) ", re.M
-)  # for students only
+OURS = re.compile(r"^# Run this cell (first|last): it (installs|checks) ", re.M)  # for students
 
 
-def notebook_of(handed_in, master):
+def notebook_of(files, master):
     """Return a student's notebook of an assignment, put back into the form of the released one.
 
-    Raises Unmarkable if there is no such notebook, or more than one.
+    `files` are as `HandedIn.contents` returns them. Raises Unmarkable if there is no such notebook
+    among them, or more than one.
     """
-    found, reasons, size = {}, [], 0
-    waiting = [(name, read, True) for name, read in sorted(handed_in.files.items())[:MOST]]
-    while waiting and size <= TOGETHER:
-        name, read, outermost = waiting.pop(0)
-        last = printable(PurePosixPath(name).name)
+    found, reasons, known = {}, [], named_cells(master).keys()
+    for name, content in files.items():
         try:
-            content = read()
-            size += len(content)
-            if size > TOGETHER:
-                raise Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
-            if content[:4] == b"PK\3\4" and outermost:  # an archive, but none in another
-                inner = [i for i in archive_files(last, content).items() if i[1]][:MOST]
-                waiting += [(n, r, False) for n, r in inner if not NOISE.search(n)]
-                continue
-            theirs = read_notebook(last, content)
-            if named_cells(master).keys().isdisjoint(map(grade_id, theirs.cells)):
-                raise Unmarkable(f"{last} is no notebook of this assignment.")
+            if isinstance(content, Unmarkable):
+                raise content
+            theirs = read_notebook(last_of(name), content)
+            if known.isdisjoint(map(grade_id, theirs.cells)):
+                raise Unmarkable(f"{last_of(name)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
-            found.setdefault(content_of(notebook), (last, notebook))
+            found.setdefault(content_of(notebook), (last_of(name), notebook))
         except Unmarkable as reason:
             reasons.append(str(reason))
     if len(found) > 1:  # without the assignment as it was given out
@@ -59,15 +46,14 @@ def notebook_of(handed_in, master):
 
 def read_notebook(name, content):
     """Return a notebook of any age, or say why it is none."""
-    damaged = Unmarkable(f"{name} is damaged: it is no complete notebook.")
     try:
         data = json.loads(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         if re.search(rb"^(<{7}|>{7}) ", content, flags=re.M):
             raise Unmarkable(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
-        data = damaged if name.lower().endswith(".ipynb") else None
-    if data is damaged:
-        raise damaged
+        if name.lower().endswith(".ipynb"):
+            raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+        data = None
     if not isinstance(data, dict) or "nbformat" not in data:
         raise Unmarkable(f"{name} is no notebook (.ipynb).")
     try:
@@ -81,10 +67,10 @@ def read_notebook(name, content):
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
     except Exception:
-        raise damaged from None
-    if len(notebook.cells) > CELLS:
-        raise Unmarkable(f"{name} has more than {CELLS} cells.")
+        raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
     lengths = [len(cell.source) for cell in notebook.cells]
+    if len(lengths) > CELLS:
+        raise Unmarkable(f"{name} has more than {CELLS} cells.")
     if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
         long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
         raise Unmarkable(f"{name} is too long: {long}.")
@@ -143,7 +129,7 @@ def named_cells(master):
 def answered(cell, pieces):
     """Return a cell of the assignment with the student's answer, if it is one."""
     cell = nbformat.from_dict(cell)
-    if is_answer(cell):
+    if role(cell) in {"answer", "essay"}:
         written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
         if written or not pieces:
             cell.source = "\n".join(piece.source for piece in written)
@@ -177,7 +163,7 @@ def written_by_hand(notebook, master):
         mine = [line for line in cell.source.splitlines() if line.strip() not in lines]
         part = nbformat.from_dict({**cell, "source": "\n".join(mine).strip()})
         parts = [part] if part.source or part.get("attachments") else []
-        if is_by_hand(cell):
+        if role(cell) == "essay":
             found[cell.id] = beside = beside + parts
         elif "nbgrader" in cell.metadata:
             beside = []

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 
-from .course import Failed, TooMuch
+from .course import Failed
 from .sandbox import Limits, live_with_parent
 
 # a child that inherits all imports starts at once, and how to read each file needs no pickling
@@ -50,7 +50,7 @@ def _wait(work, seconds, item):
         send.close()
     try:
         late = not receive.poll(seconds)
-        return TooMuch(f"This took more than {seconds:g} s.") if late else receive.recv()
+        return Failed(f"This took more than {seconds:g} s.") if late else receive.recv()
     except EOFError:
         return Failed("Its process ended.")
     finally:
@@ -64,8 +64,6 @@ def _do(work, item, send, parent):
     bound_memory()
     try:
         send.send(work(item))
-    except MemoryError:
-        send.send(TooMuch("This needs far more memory than the work of a student does."))
     except Exception as error:
         send.send(error if isinstance(error, Failed) else Failed(f"The program failed: {error!r}."))
 

@@ -158,7 +158,7 @@ def sources(notebook):
 
 def marked_as(notebook, master):
     """Return what is marked of a notebook, a dict as in its file."""
-    return notebook_of(handed_in(x_ipynb=packed(notebook)), master)
+    return notebook_of(handed_in(x_ipynb=packed(notebook)).contents(), master)
 
 
 def within(seconds):

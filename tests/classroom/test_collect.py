@@ -169,7 +169,7 @@ def test_a_student_who_handed_in_an_empty_folder_is_named(tmp_path, master):
     assert [s.student for s in students] == ["Ada", "Bob", "Carl"]
     for student in students[1:]:
         with pytest.raises(Unmarkable, match="There is no file"):
-            notebook_of(student, master)
+            notebook_of(student.contents(), master)
 
 
 def key_of(names, tmp_path):
@@ -224,7 +224,7 @@ def test_folders_named_in_another_encoding_stay_apart(tmp_path, master, released
     assert len(students) == 2 and len({s.key for s in students}) == 2
     for student in students:
         student.student.encode()  # can be written into a table
-        notebook_of(student, master)
+        notebook_of(student.contents(), master)
 
 
 def test_a_name_with_line_breaks_stays_in_its_row(tmp_path):
@@ -271,7 +271,7 @@ def test_a_name_is_cut_and_loses_what_turns_the_text_around(tmp_path, master):
     _, [eve, long] = collect(tmp_path / "in.zip")
     assert eve.student == "Eve ?adA?" and long.student == "x" * 100 + "…"
     with pytest.raises(Unmarkable) as caught:
-        notebook_of(long, master)
+        notebook_of(long.contents(), master)
     assert len(str(caught.value)) < 200
 
 

@@ -77,4 +77,4 @@ def test_what_takes_too_long_is_stopped_and_what_catches_it_again():
 def test_a_test_that_fails_says_so_and_one_that_passes_shows_what_it_prints():
     assert run_here("print(1)", {}) == (True, [("stdout", "1\n")])
     passed, [printed, error] = run_here("print(2)\nassert False, 'no'", {})
-    assert not passed and printed == ("stdout", "2\n") and error == ("error", "AssertionError: no")
+    assert not passed and printed == ("stdout", "2\n") and error == ("stderr", "AssertionError: no")

@@ -32,7 +32,7 @@ def test_a_notebook_is_found_by_what_it_is(master, released):
     content = packed(filled(released))
     for name in ["x.ipynb", "X.IPYNB", "hw.ipynb.txt", "hw", "ü (1).json", "a/b.ipynb"]:
         student = HandedIn("Ada", files={name: lambda: content, "notes.pdf": lambda: b"%PDF-1.4"})
-        assert sources(notebook_of(student, master))["q1"] == GOOD_1
+        assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
 
 
 def test_one_notebook_twice_is_one_notebook(master, released):
@@ -40,13 +40,13 @@ def test_one_notebook_twice_is_one_notebook(master, released):
     again = copy.deepcopy(once)
     again["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "ran"}]
     student = handed_in(x_ipynb=packed(once), copy_ipynb=packed(again), blank_pdf=b"%PDF")
-    assert sources(notebook_of(student, master))["q1"] == GOOD_1
+    assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
 
 
 def test_two_different_notebooks_are_not_chosen_from(master, released):
     student = handed_in(a_ipynb=packed(filled(released)), b_ipynb=packed(filled(released, q1="1")))
     with pytest.raises(Unmarkable, match="2 different notebooks: a.ipynb and b.ipynb"):
-        notebook_of(student, master)
+        notebook_of(student.contents(), master)
 
 
 def test_the_notebook_as_it_was_given_out_beside_the_answered_one_is_left_out(master, released):
@@ -56,8 +56,8 @@ def test_the_notebook_as_it_was_given_out_beside_the_answered_one_is_left_out(ma
             part.pop("id")  # as some programs do
     for blank in (released, nameless):
         student = handed_in(a_ipynb=packed(blank), b_ipynb=packed(filled(released)))
-        assert sources(notebook_of(student, master))["q1"] == GOOD_1
-        assert notebook_of(handed_in(a_ipynb=packed(blank)), master)
+        assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
+        assert notebook_of(handed_in(a_ipynb=packed(blank)).contents(), master)
 
 
 OTHER = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [code("1", id="a")]}
@@ -82,7 +82,7 @@ REFUSED = {
 @pytest.mark.parametrize("files, says", REFUSED.values(), ids=REFUSED)
 def test_why_a_file_cannot_be_marked_is_said_in_a_sentence(files, says, master):
     with pytest.raises(Unmarkable, match=says):
-        notebook_of(handed_in(**files), master)
+        notebook_of(handed_in(**files).contents(), master)
 
 
 STRANGE = [None, [], {}, [1], {"a": 1}, 3, 1.5, True, "", "x", "temperature-q1", "\ud800", "\x00"]

@@ -16,7 +16,7 @@ def test_text_is_cut_where_the_limit_is_and_nothing_follows():
 
 
 def test_a_coloured_text_loses_its_colours_and_a_link_of_a_terminal_its_address():
-    assert kept(["error", "\x1b[31mred\x1b[0m \x1b]8;;javascript:x\x07y"]) == [("error", "red y")]
+    assert kept(["stderr", "\x1b[31mred\x1b[0m \x1b]8;;javascript:x\x07y"]) == [("stderr", "red y")]
 
 
 @pytest.mark.parametrize("picture", ["A" * (PICTURE + 1), '" onerror="alert(1)', "<svg>", ""])
