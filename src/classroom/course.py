@@ -95,7 +95,7 @@ def said(cell, key):
 
 
 def role(cell):
-    """Return what a cell is: "answer", "essay" (an answer marked by hand), "test", or "" if none."""
+    """Return what a cell is: "answer", "essay" if that is marked by hand, "test", or ""."""
     roles = {(True, False): "answer", (True, True): "essay", (False, True): "test"}
     return roles.get((bool(said(cell, "solution")), bool(said(cell, "grade"))), "")
 

@@ -7,12 +7,11 @@ from pathlib import Path
 from .collect import Unmarkable, collect
 from .course import Course, Failed, Refused
 from .kept import Kept, chosen
-from .kernel import bounds_memory, check_sandbox
 from .marking import judge, patience, set_up
 from .notebooks import notebook_of, written_by_hand
 from .page import Writer, body_of
 from .repository import MARKS, shown
-from .sandbox import Limits
+from .sandbox import Limits, bounded, check_sandbox
 from .workers import side_by_side
 
 
@@ -71,7 +70,10 @@ def see_that_the_sandbox_works():
             "install bubblewrap. If you trust every notebook with your files and your network, "
             "add SANDBOX=no to the command of make, or --no-sandbox to this program's."
         )
-    if not bounds_memory():
+    command, group = bounded(["true"], Limits.memory)
+    if group:
+        group.rmdir()
+    if command == ["true"]:
         print(
             "This machine bounds the memory of each process of a notebook, but not that of all "
             "together: that takes systemd (a login of your own), or a control group to write to."

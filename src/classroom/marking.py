@@ -5,9 +5,7 @@ So no code of a student can read the tests, patch them or end them.
 
 import builtins
 import contextlib
-import hashlib
 import io
-import linecache
 import signal
 import time
 import traceback
@@ -116,12 +114,10 @@ def error_of(name, text):
 def run_here(source, namespace):
     """Run setup or tests in this process; return whether it passed, and the outputs."""
     printed, failed = io.StringIO(), []
-    name = f"<test {hashlib.sha256(source.encode()).hexdigest()[:8]}>"
-    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
     with contextlib.redirect_stdout(printed), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            exec(compile(source, name, "exec"), namespace)
+            exec(compile(source, "<test>", "exec"), namespace)
         except Exception as error:
             lines = traceback.format_exception_only(error)
             failed = [("stderr", "".join(lines)[:5000].rstrip())]

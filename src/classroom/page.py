@@ -59,7 +59,7 @@ class Writer:
 
     def plain(self, kind, text):
         """Return text as it is."""
-        return self._fit(PLAIN.format(kind, text.encode("utf-8", "replace").decode()))
+        return self._fit(PLAIN.format(kind, text))
 
     def outputs(self, outputs):
         """Return the outputs of a cell."""

@@ -53,25 +53,21 @@ def memory_group(memory):
     Only the system can bound all memory of several processes together, of whatever kind: files,
     pipes and what they share as well.
     """
+    limits = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # of both versions
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kind, own = line.split(":", 2)
-        if kind not in {"", "memory"}:
-            continue
-        root = Path("/sys/fs/cgroup", kind)
-        above = Path(f"{root}{own}") if Path(f"{root}{own}").is_dir() else root
-        folder = above / f"classroom-{os.getpid()}-{os.urandom(4).hex()}"
+        above = Path("/sys/fs/cgroup", kind, own[1:])
+        above = above if above.is_dir() else Path("/sys/fs/cgroup", kind)
+        group = above / f"classroom-{os.getpid()}-{os.urandom(4).hex()}"
         for old in above.glob("classroom-*"):  # of a grader that was killed
             with suppress(OSError):
                 if not Path("/proc", old.name.split("-")[1]).exists():
                     old.rmdir()
         with suppress(OSError):
-            folder.mkdir()
-            try:
-                limit = folder / ("memory.limit_in_bytes" if kind else "memory.max")
-                limit.write_text(f"{memory}")
-                return folder
-            except OSError:  # there is no such controller here
-                folder.rmdir()
+            if kind in limits and (above / limits[kind]).exists():
+                group.mkdir()
+                (group / limits[kind]).write_text(f"{memory}")
+                return group
     return None
 
 
@@ -81,8 +77,8 @@ def memory_scope(memory):
     scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={memory}"]
     scope += ["--property=MemorySwapMax=0", *([] if os.geteuid() == 0 else ["--user"]), "--"]
     with suppress(OSError):
-        tried = subprocess.run([*scope, "true"], capture_output=True, env=environment())
-        return None if tried.returncode else scope
+        if subprocess.run([*scope, "true"], capture_output=True, env=environment()).returncode == 0:
+            return scope
     return None
 
 
@@ -144,13 +140,14 @@ def sandbox(command, limits):
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
 
 
-def check_command():
-    """Return None if the command of the sandbox works here, and otherwise the reason why not."""
+def check_sandbox():
+    """Return None if Python starts in the sandbox here, and otherwise the reason why not."""
     if sys.platform != "linux":
         return "it needs Linux"
     missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
         return f"{' and '.join(missing)} not found"
-    tried = subprocess.run(sandbox(["true"], Limits()), capture_output=True)
+    command = sandbox([sys.executable, "-c", "import IPython"], Limits())
+    tried = subprocess.run(command, capture_output=True, env=environment())
     failed = tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
     return failed if tried.returncode else None

@@ -9,8 +9,9 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from pathlib import Path
 from threading import Lock
+
+import psutil
 
 from .course import Failed
 from .sandbox import Limits, live_with_parent
@@ -23,11 +24,8 @@ STARTING = Lock()  # else a process holds the pipe of another one open
 
 def how_many():
     """Return how many processes run at a time: one for each core, if there is memory for all."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with suppress(ValueError, AttributeError, OSError):
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return max(1, min(cores, memory // (Limits.memory + MEMORY)))
-    return cores
+    fit = psutil.virtual_memory().total // (Limits.memory + MEMORY)
+    return max(1, min(os.cpu_count(), fit))
 
 
 def side_by_side(work, items, seconds):
@@ -61,19 +59,13 @@ def _wait(work, seconds, item):
 def _do(work, item, send, parent):
     live_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
-    bound_memory()
+    with suppress(ImportError, AttributeError):  # not on every system
+        import resource
+
+        most = psutil.Process().memory_info().data + MEMORY
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]  # that of the sandbox is another one
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
     try:
         send.send(work(item))
     except Exception as error:
         send.send(error if isinstance(error, Failed) else Failed(f"The program failed: {error!r}."))
-
-
-def bound_memory():
-    """Let this process have no more than so much memory besides what it has."""
-    with suppress(ImportError, OSError, ValueError, StopIteration):
-        import resource
-
-        lines = Path("/proc/self/status").read_text().splitlines()
-        has = next(int(line.split()[1]) for line in lines if line.startswith("VmData:")) * 1024
-        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (has + MEMORY, hard))

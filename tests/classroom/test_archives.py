@@ -92,8 +92,14 @@ ARCHIVES = {  # each is made when its test runs: some take a second
     "a bomb": (bomb, "x.ipynb cannot be read: it is larger than 20 MiB"),
     "a bomb that claims to be small": (lambda: claims(1000), "cannot be read|no complete"),
     "a bomb that claims nothing": (lambda: claims(0), "cannot be read|no complete"),
-    "one that claims too much": (lambda: claims(2**32 - 2), "cannot be read: it is larger than 20 MiB"),
-    "encrypted": (encrypted, "x.ipynb cannot be read: it is encrypted; hand it in without a password"),
+    "one that claims too much": (
+        lambda: claims(2**32 - 2),
+        "it is larger than 20 MiB",
+    ),
+    "encrypted": (
+        encrypted,
+        "x.ipynb cannot be read: it is encrypted; hand it in without a password",
+    ),
     "damaged": (damaged, "cannot be read"),
     "cut off": (lambda: zipped({"x.ipynb": b"{}"})[:-30], "hw.zip"),
     "no archive": (lambda: b"hello", "hw.zip is no "),
@@ -153,7 +159,9 @@ def test_an_archive_in_a_students_folder_is_looked_into(master, released):
     content = packed(filled(released))
     for names in [["hw.ipynb"], ["a/b/hw.ipynb", "__MACOSX/a/b/._hw.ipynb"]]:
         files = {name: b"noise" if "MACOSX" in name else content for name in names}
-        assert sources(notebook_of(handed_in(hw_zip=zipped(files)).contents(), master))["q1"] == GOOD_1
+        assert (
+            sources(notebook_of(handed_in(hw_zip=zipped(files)).contents(), master))["q1"] == GOOD_1
+        )
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
@@ -171,7 +179,7 @@ def test_links_and_devices_in_a_folder_are_not_opened(tmp_path, master):
     _, students = collect(folder)
     assert [s.student for s in students] == ["Ada", "Bob", "Carl"]
     for student in students:
-        with pytest.raises(Unmarkable, match="x.ipynb cannot be read: it is a link or a device, and no file|Carl cannot be read: it is a link"):
+        with pytest.raises(Unmarkable, match="(x.ipynb|Carl) cannot be read: it is a link or a"):
             notebook_of(student.contents(), master)
 
 
