@@ -96,7 +96,14 @@ def collect(source):
         raise Unmarkable(f"There is nothing in {source}.")
     for (student, number), one in students.items():
         one.key, one.student = key_of(student, number), printable(student)
-    return platform, sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
+    return platform, chosen(students.values())
+
+
+def chosen(students, only=""):
+    """Return students in alphabetical order: all, or those of this name or name for files."""
+    names = only.casefold()
+    found = [s for s in students if not only or names in (s.student.casefold(), s.key.casefold())]
+    return sorted(found, key=lambda one: (one.student.casefold(), one.key))
 
 
 def platform_of(files):

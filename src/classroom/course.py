@@ -14,6 +14,7 @@ SECRETS = re.compile(
 )
 STUB = "# ✍ Your code for question {} goes here.\nraise NotImplementedError()"
 PLACE = "✍ *Your answer to question {} goes here, into this cell.*"
+ANSWERS = {"answer", "essay"}  # the roles of cells in which students write
 
 
 class Refused(Exception):
@@ -53,7 +54,7 @@ class Course:
     def _given(self, cell):
         """Return a cell as students get it."""
         cell, number = nbformat.from_dict(cell), self.question(cell).removeprefix("q")
-        if role(cell) in {"answer", "essay"}:
+        if role(cell) in ANSWERS:
             stub = (STUB if cell.cell_type == "code" else PLACE).format(number)
             part = cell.cell_type == "code" and SECRETS.search(cell.source)
             cell.source = SECRETS.sub(lambda m: indent(stub, m[1]), cell.source) if part else stub

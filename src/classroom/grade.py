@@ -4,9 +4,9 @@ import functools
 import hashlib
 from pathlib import Path
 
-from .collect import Unmarkable, collect
+from .collect import Unmarkable, chosen, collect
 from .course import Course, Failed, Refused
-from .kept import Kept, chosen
+from .kept import Kept
 from .marking import judge, patience, set_up
 from .notebooks import notebook_of, written_by_hand
 from .page import Writer, body_of
@@ -26,8 +26,7 @@ def grade_assignment(
     if folder.resolve().is_relative_to(source.resolve()):
         raise Refused(f"Put the marks outside of what was handed in: {folder} is in {source}.")
     platform, students = collect(source)
-    students = chosen(students, only)
-    if not students:
+    if not (students := chosen(students, only)):
         raise Refused(f"Nobody called {only} has handed in something.")
     if sandboxed:
         see_that_the_sandbox_works()

@@ -4,10 +4,10 @@ A record stays until its student hands in again, or until it is removed by the c
 """
 
 import json
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from .collect import chosen
 from .page import page
 from .tables import write_atomically, write_tables, write_zips
 
@@ -15,31 +15,38 @@ LINE = Markup("<tr><th>{}</th><td>{}</td><td>{}</td></tr>")
 PAGE = Markup("<h1>{}</h1><table>{}</table><p>{}</p>{}")
 
 
-@dataclass
 class Row:
-    """What the tables say of one student; a mark is None if it waits."""
+    """What the tables say of one student; a mark is None if it waits.
 
-    record: dict
-    marks: dict
-    comments: dict
+    A mark by hand holds as long as the text of the answer is the same, whatever else changes.
+    """
 
-    def __post_init__(self):
-        self.student, self.key = self.record["student"], self.record["key"]
+    def __init__(self, record, points, by_hand):
+        self.record, self.student, self.key = record, record["student"], record["key"]
+        self.marks, self.comments, self.refused = {}, {}, record.get("refused", "")
+        for question, most in points.items():
+            self.marks[question] = record.get("marks", {}).get(question, 0.0)
+            written = record.get("written", {}).get(question)
+            if written:
+                hand = by_hand.get(question, {})
+                same = hand.get("digest") == written["digest"]
+                fits = same and hand["points"] is not None and hand["points"] <= most
+                self.marks[question] = hand["points"] if fits else None
+                self.comments |= {question: hand["comment"]} if same and hand["comment"] else {}
         self.waiting = [name for name, mark in self.marks.items() if mark is None]
-        self.complete = "refused" not in self.record and not self.waiting
         self.total = sum(mark or 0 for mark in self.marks.values())
         waits = f"{' and '.join(self.waiting)} waits for a mark by hand." if self.waiting else ""
-        late = "Late." if self.record.get("late") else ""
-        self.note = " ".join(filter(None, [late, self.record.get("refused"), waits]))
+        late = "Late." if record.get("late") else ""
+        self.note = " ".join(filter(None, [late, self.refused, waits]))
 
 
 class Kept:
     """The class of an assignment in a folder of marks."""
 
     def __init__(self, course, folder):
-        self.course, self.folder, self.records = course, folder, {}
-        for path in sorted((folder / "marked").glob("*.json")):
-            self.records[path.stem] = json.loads(path.read_text(encoding="utf-8"))
+        self.course, self.folder = course, folder
+        names = sorted(path.stem for path in (folder / "marked").glob("*.json"))
+        self.records = {name: self._read(f"marked/{name}.json") for name in names}
         self.options, self.by_hand = self._read("options.json"), self._read("by-hand.json")
 
     def _read(self, name):
@@ -64,31 +71,16 @@ class Kept:
         self._write("by-hand.json", self.by_hand)
 
     def row(self, record):
-        """Return the row of a student.
+        """Return the row of a student."""
+        return Row(record, self.course.questions(), self.by_hand.get(record["key"], {}))
 
-        A mark by hand holds as long as the text of the answer is the same, whatever else changes.
-        """
-        marks, comments = {}, {}
-        for question, most in self.course.questions().items():
-            marks[question] = record.get("marks", {}).get(question, 0.0)
-            written = record.get("written", {}).get(question)
-            if written:
-                hand = self.by_hand.get(record["key"], {}).get(question, {})
-                same = hand.get("digest") == written["digest"]
-                points = hand.get("points") if same else None
-                marks[question] = points if points is not None and points <= most else None
-                comments |= {question: hand["comment"]} if same and hand["comment"] else {}
-        return Row(record, marks, comments)
-
-    def rows(self):
-        """Return the rows of all students, in the order of the alphabet."""
-        rows = map(self.row, self.records.values())
-        return sorted(rows, key=lambda row: (row.student.casefold(), row.key))
+    def rows(self, only=""):
+        """Return the rows in the order of the alphabet, of one student or of all."""
+        return chosen(map(self.row, self.records.values()), only)
 
     def write(self):
         """Write tables, pages, and what goes back to the students."""
-        rows = self.rows()
-        for row in rows:
+        for row in (rows := self.rows()):
             self._write(f"feedback/{row.key}.html", self.page(row))
         self._write("options.json", self.options)
         write_tables(self.folder, self.course, rows, **self.options)
@@ -103,7 +95,7 @@ class Kept:
             lines.append(LINE.format(name, mark, comment))
         lines.append(LINE.format("total", f"{row.total:g} of {sum(points.values()):g}", ""))
         title = f"{self.course.name}: {row.student}"
-        note = ("This could not be marked. " if "refused" in row.record else "") + row.note
+        note = ("This could not be marked. " if row.refused else "") + row.note
         body = Markup(row.record.get("body", ""))
         return page(title, PAGE.format(title, Markup().join(lines), note, body))
 
@@ -116,9 +108,3 @@ class Kept:
                 (self.folder / path).unlink(missing_ok=True)
         self._write("by-hand.json", self.by_hand)
         self.write()
-
-
-def chosen(items, only):
-    """Return the students whose name, or name for files, was given; all if none was."""
-    names = only.casefold()
-    return [i for i in items if not only or names in (i.student.casefold(), i.key.casefold())]

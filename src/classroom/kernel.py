@@ -159,5 +159,5 @@ def read_answer(reply):
 
 def read_outputs(reply):
     """Return the outputs of a cell, as pairs of a kind and a text; see `read_answer`."""
-    outputs = [(str(kind), COLOURS.sub("", str(text))) for kind, text in reply["outputs"]]
-    return [tuple(t.encode("utf-8", "replace").decode() for t in output) for output in outputs]
+    pairs = [(str(kind), COLOURS.sub("", str(text))) for kind, text in reply["outputs"][:1000]]
+    return [tuple(t.encode("utf-8", "replace").decode() for t in pair) for pair in pairs]

@@ -5,9 +5,10 @@ import re
 from collections import defaultdict
 
 import nbformat
+from nbformat import v4
 
 from .collect import Unmarkable, last_of, printable
-from .course import role
+from .course import ANSWERS, role
 
 CELLS = 2000  # of a notebook
 LONGEST = 50_000  # characters in a cell; the notebooks of students say so
@@ -97,26 +98,22 @@ def assemble(theirs, master):
     but answers and added cells is taken from the assignment, of which every cell is there once, in
     its form. There are no outputs.
     """
-    named, pieces = named_cells(master), defaultdict(list)
-    for cell in theirs.cells:
-        pieces[grade_id(cell)].append(cell)
-    cells, left, free = [], list(named), {cell.get("id") for cell in master.cells}
+    named, pieces, before, added = named_cells(master), defaultdict(list), {}, []
     for cell in theirs.cells:
         name = grade_id(cell)
         if name in named:
-            place = left.index(name) + 1 if name in left else 0
-            cells += [answered(named[n], pieces[n]) for n in left[:place]]
-            left = left[place:]
+            pieces[name].append(cell)
+            if name not in before:
+                before[name], added = added, []
         elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
-            new = {"cell_type": cell.cell_type, "metadata": {}, "source": cell.source}
-            new |= {"outputs": [], "execution_count": None} if cell.cell_type == "code" else {}
-            plain = nbformat.from_dict(new | {"id": name if name in free else None})
-            free.discard(name)
-            add_pictures(plain, [cell])
-            cells.append(plain)
-    cells += [answered(named[n], pieces[n]) for n in left]
+            new = getattr(v4, f"new_{cell.cell_type}_cell")(cell.source)
+            added.append(with_pictures(new, [cell]))
+    cells = []
+    for name, cell in named.items():
+        cells += [*before.get(name, []), answered(nbformat.from_dict(cell), pieces[name])]
+    cells += added
     for number, cell in enumerate(cells):
-        cell.id = cell.id or f"added-{number}"
+        cell.id = cell.id if cell.id in named else f"added-{number}"
     return nbformat.from_dict({**master, "cells": cells})
 
 
@@ -127,26 +124,25 @@ def named_cells(master):
 
 def answered(cell, pieces):
     """Return a cell of the assignment with the student's answer, if it is one."""
-    cell = nbformat.from_dict(cell)
-    if role(cell) in {"answer", "essay"}:
-        written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
-        if written or not pieces:
-            cell.source = "\n".join(piece.source for piece in written)
-        add_pictures(cell, pieces)
-    return cell
+    if role(cell) not in ANSWERS:
+        return cell
+    written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
+    if written or not pieces:
+        cell.source = "\n".join(piece.source for piece in written)
+    return with_pictures(cell, pieces)
 
 
-def add_pictures(cell, pieces):
-    """Give a cell of text what was pasted into the pieces of it."""
+def with_pictures(cell, pieces):
+    """Return a cell, if it is text with what was pasted into the pieces of it."""
     found = {}
     for attachments in (piece.get("attachments") for piece in pieces):
         for name, data in attachments.items() if isinstance(attachments, dict) else ():
             for kind in ("image/png", "image/jpeg"):
-                text = data.get(kind) if isinstance(data, dict) else None
-                if isinstance(text, str):
-                    found[printable(str(name))] = {kind: text}
+                if isinstance(data, dict) and isinstance(data.get(kind), str):
+                    found[printable(str(name))] = {kind: data[kind]}
     if found and cell.cell_type == "markdown":
         cell.attachments = found
+    return cell
 
 
 def written_by_hand(notebook, master):
@@ -155,17 +151,16 @@ def written_by_hand(notebook, master):
     An answer beside its cell counts as well: in a cell that was added after the tests before, in
     the text of the question, in a raw cell.
     """
-    given = {cell.id: cell.source.strip() for cell in master.cells}
-    lines = {line.strip() for text in given.values() for line in text.splitlines()}
-    found, beside = {}, []  # what was written since the last named cell, and after an answer
+    lines = {line.strip() for cell in master.cells for line in cell.source.splitlines()}
+    found, beside = {}, []  # what was written since the last test, and after an answer
     for cell in notebook.cells:
         mine = [line for line in cell.source.splitlines() if line.strip() not in lines]
         part = nbformat.from_dict({**cell, "source": "\n".join(mine).strip()})
         parts = [part] if part.source or part.get("attachments") else []
         if role(cell) == "essay":
             found[cell.id] = beside = beside + parts
-        elif "nbgrader" in cell.metadata:
+        elif role(cell):
             beside = []
-        elif cell.source.strip() not in given.values():
+        else:
             beside += parts
     return {name: parts for name, parts in found.items() if parts}

@@ -9,7 +9,7 @@ from nbformat import v4
 
 from book_tools.first_cell import first_cell_source
 
-from .course import Course, Failed, Refused, leaks, role
+from .course import ANSWERS, Course, Failed, Refused, leaks, role
 from .marking import judge
 from .notebooks import ALL, LONGEST, assemble
 from .repository import RELEASED, ROOT, shown
@@ -68,9 +68,7 @@ def for_students(course):
     first = first_cell_source(config["title"], config["html"]["baseurl"], *place)
     last = Path(__file__).with_name("last_cell.py").read_text(encoding="utf-8")
     last = last.partition('"""\n\n')[2].strip()
-    answers = {
-        c.id: course.question(c) for c in course.released.cells if role(c) in {"answer", "essay"}
-    }
+    answers = {c.id: course.question(c) for c in course.released.cells if role(c) in ANSWERS}
     for name, value in {"ANSWERS": answers, "LONGEST": LONGEST, "ALL": ALL}.items():
         last = last.replace(f"{name} = None", f"{name} = {value!r}")
     notebook = nbformat.from_dict(course.released)

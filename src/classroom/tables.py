@@ -44,15 +44,14 @@ def write_tables(folder, course, rows, language="en", column=None):
         marks = ["" if mark is None else f"{mark:g}" for mark in row.marks.values()]
         line = [row.student, *([name] if number else []), *marks, f"{row.total:g}", row.note]
         made["marks"].append(line)
-        grade = f"{row.total:g}" if row.complete else ""
+        grade = "" if row.refused or row.waiting else f"{row.total:g}"
         if platform == "canvas":
             made["canvas"].append([row.student, name, "", grade])
         elif platform == "moodle":
             made["moodle"].append([name, row.student, grade, highest, UNCHANGED])
-            says = [row.record.get("refused"), *(f"{q}: {t}" for q, t in row.comments.items())]
+            says = [row.refused, *(f"{q}: {t}" for q, t in row.comments.items())]
             if any(says):  # an empty comment would erase the one that is there
-                says = " ".join(filter(None, says))
-                made["moodle-comments"].append([*made["moodle"][-1], says])
+                made["moodle-comments"].append([*made["moodle"][-1], " ".join(says).strip()])
     for name, lines in made.items():
         kind = name.partition("-")[0]
         if kind in {"marks", *platforms} and (name != "moodle-comments" or lines[1:]):

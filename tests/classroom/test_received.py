@@ -40,9 +40,9 @@ def test_an_output_of_any_form_is_shown_as_text():
 
 @needs_marking
 def test_a_page_has_room_for_so_many_bytes_and_no_more():
-    texts = [text * length for text in "x<é\U0001f600\ud800" for length in (1, 10**3, 10**6)]
+    texts = [text * length for text in "x<é\U0001f600\ud800" for length in (1, 10**4)]
     pages = [[kind, text] for kind in ("stdout", "png") for text in texts]
-    for page in shown([[page] * min(10**5, 10**7 // len(page[1])) for page in pages]):
+    for page in shown([[page] * 1000 for page in pages]):
         assert 0 < len(page.encode()) < 2_800_000  # line ends between the pieces included
 
 
