@@ -14,6 +14,7 @@ from .hand_marks import mark_by_hand
 from .kept import Kept
 from .release import release_assignment
 from .repository import ASSIGNMENTS, MARKS, shown
+from .sandbox import SECONDS
 from .tables import MOODLE
 
 
@@ -41,7 +42,7 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     for part in (grade, remove):
         part.add_argument("--only", default="", help="this student, and nobody else")
     for part in (release, grade):
-        part.add_argument("--seconds", type=seconds, default=10, help="the limit of a cell")
+        part.add_argument("--seconds", type=seconds, default=SECONDS, help="the limit of a cell")
         trust = {"action": "store_false", "help": "run the notebooks with all your rights"}
         part.add_argument("--no-sandbox", dest="sandboxed", **trust)
     given = vars(parser.parse_args(arguments))

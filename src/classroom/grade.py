@@ -11,12 +11,12 @@ from .marking import judge, patience, set_up
 from .notebooks import notebook_of, written_by_hand
 from .page import Writer, body_of
 from .repository import MARKS, shown
-from .sandbox import Limits, bounded, check_sandbox
+from .sandbox import CELLS, SECONDS, bounded, check_sandbox
 from .workers import side_by_side
 
 
 def grade_assignment(
-    path, source, folder=None, seconds=10.0, sandboxed=True, only="", again=False, **options
+    path, source, folder=None, seconds=SECONDS, sandboxed=True, only="", again=False, **options
 ):
     """Mark everything that was handed in, or what one student has."""
     if not source:
@@ -30,15 +30,15 @@ def grade_assignment(
         raise Refused(f"Nobody called {only} has handed in something.")
     if sandboxed:
         see_that_the_sandbox_works()
-    course, limits, failed = Course(path), Limits(cell=seconds), []
+    course, failed = Course(path), []
     kept = Kept(course, folder)
     kept.options |= {name: value for name, value in options.items() if value}
     set_up(course)  # what it imports, the processes that mark have already
     place = {"platform": platform, "source": str(source.resolve())}
-    marker = functools.partial(mark_student, course, limits, sandboxed, place, again)
+    marker = functools.partial(mark_student, course, seconds, sandboxed, place, again)
     print(f"{len(students)} students have handed in something.", flush=True)
     work = [(student, kept.records.get(student.key)) for student in students]
-    results = side_by_side(marker, work, time_of(limits) + 60)
+    results = side_by_side(marker, work, time_of(seconds) + 60)
     for number, ((student, record), result) in enumerate(zip(work, results, strict=True), 1):
         if isinstance(result, Failed):
             failed.append(student.student)
@@ -69,7 +69,7 @@ def see_that_the_sandbox_works():
             "install bubblewrap. If you trust every notebook with your files and your network, "
             "add SANDBOX=no to the command of make, or --no-sandbox to this program's."
         )
-    command, group = bounded(["true"], Limits.memory)
+    command, group = bounded(["true"])
     if group:
         group.rmdir()
     if command == ["true"]:
@@ -79,12 +79,12 @@ def see_that_the_sandbox_works():
         )
 
 
-def time_of(limits):
+def time_of(seconds):
     """Return the seconds for a notebook with its tests and its page."""
-    return limits.notebook + 2 * limits.cell + 60
+    return (CELLS + 2) * seconds + 60
 
 
-def mark_student(course, limits, sandboxed, place, again, work):
+def mark_student(course, seconds, sandboxed, place, again, work):
     """Mark one student; return a record, or None if it is the one that there is."""
     student, before = work
     files = student.contents()
@@ -106,9 +106,9 @@ def mark_student(course, limits, sandboxed, place, again, work):
                 "class another folder: OUT=…"
             )
     try:
-        with patience(time_of(limits)):
+        with patience(time_of(seconds)):
             notebook = notebook_of(files, course.released)
-            marks, outputs = judge(course, notebook, limits, sandboxed)
+            marks, outputs = judge(course, notebook, seconds, sandboxed)
             record |= {"marks": marks, "written": written(course, notebook)}
             record["body"] = body_of(course, notebook, marks, outputs)
     except Unmarkable as reason:

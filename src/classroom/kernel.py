@@ -12,15 +12,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from importlib.util import find_spec
 from inspect import getsource
-from pathlib import Path
 from threading import Event, Timer
 
-from . import travel
-from .sandbox import bounded, environment, live_with_parent, sandbox
+from . import inside
+from .sandbox import CELLS, bounded, environment, live_with_parent, sandbox
 
-INSIDE = Path(find_spec(f"{__package__}.inside").origin)  # not imported: it needs IPython
 STARTS = 60  # seconds in which Python must have started
 MESSAGE = 8 * 2**20  # bytes of a reply
 FORGED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)
@@ -35,16 +32,17 @@ class Stopped(Exception):
 class Kernel:
     """The kernel of one student; use it in a `with` statement, which starts the notebook's time.
 
+    The limit is that of a cell or a call, and a notebook may take `CELLS` times as long.
     Without a sandbox the code has all rights of the teacher, and limits of time and output only.
     """
 
-    def __init__(self, limits, sandboxed=True):
-        self.limits, self.sandboxed = limits, sandboxed
+    def __init__(self, seconds, sandboxed=True):
+        self.seconds, self.sandboxed = seconds, sandboxed
         self.process = self.group = None
         self.number, self.done = 0, []
 
     def __enter__(self):
-        self.until = time.monotonic() + self.limits.notebook
+        self.until = time.monotonic() + CELLS * self.seconds
         return self
 
     def __exit__(self, *_):
@@ -52,10 +50,9 @@ class Kernel:
 
     def start(self):
         """Start a kernel and run the cells again that have run before."""
-        source = getsource(travel) + INSIDE.read_text(encoding="utf-8")
-        command, variables = [sys.executable, "-c", source], os.environ.copy()
+        command, variables = [sys.executable, "-c", getsource(inside)], os.environ.copy()
         if self.sandboxed:
-            command, self.group = bounded(sandbox(command, self.limits), self.limits.memory)
+            command, self.group = bounded(sandbox(command, self.seconds))
             variables = environment()
         parent, pipe = os.getpid(), subprocess.PIPE
         pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL}
@@ -96,17 +93,17 @@ class Kernel:
         return outputs
 
     def call(self, name, arguments):
-        """Call a function, and return what `travel.answer` describes; raises Stopped as `run`."""
-        return self._execute({"call": name, "arguments": travel.pack(arguments)}, read_answer)
+        """Call a function, and return what `inside.answer` describes; raises Stopped as `run`."""
+        return self._execute({"call": name, "arguments": inside.pack(arguments)}, read_answer)
 
     def _execute(self, order, read):
         try:
             left = self.until - time.monotonic()
             if left < 0:
-                raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
+                raise Stopped(f"the notebook took more than {CELLS * self.seconds:g} s in all")
             if self.process is None:
                 self.start()
-            return read(self._ask(order, min(left, self.limits.cell)))
+            return read(self._ask(order, min(left, self.seconds)))
         except (Stopped, *FORGED) as error:
             self.stop()
             raise error if isinstance(error, Stopped) else Stopped(UNREADABLE) from error
@@ -145,7 +142,7 @@ def end(process):
 
 
 def read_answer(reply):
-    """Return what `travel.answer` describes, with everything unpacked.
+    """Return what `inside.answer` describes, with everything unpacked.
 
     A reply may be forged, and whatever JSON it is: the caller expects any of these errors.
     """
@@ -154,7 +151,7 @@ def read_answer(reply):
     if "error" in reply:
         name, text = reply["error"]
         return found | {"error": [str(name)[:100], str(text)[:500]]}
-    return found | {"result": travel.unpack(reply["result"])}
+    return found | {"result": inside.unpack(reply["result"])}
 
 
 def read_outputs(reply):

@@ -20,7 +20,7 @@ from .kernel import Kernel, Stopped
 SIGNALS = (StopIteration, StopAsyncIteration, MemoryError, TimeoutError, Warning)
 
 
-def judge(course, notebook, limits, sandboxed=True, seed=None):
+def judge(course, notebook, seconds, sandboxed=True, seed=None):
     """Run a notebook, as `notebooks.assemble` returns it, and its tests.
 
     The hidden tests draw their inputs from the seed. By default each notebook has its own, the same
@@ -30,7 +30,7 @@ def judge(course, notebook, limits, sandboxed=True, seed=None):
     seed = int(course.digest(nbformat.writes(notebook))[:8], base=16) if seed is None else seed
     tests = {cell.id: cell for cell in course.source.cells if role(cell) == "test"}
     marks, outputs = {course.question(test): 0.0 for test in tests.values()}, []
-    with Kernel(limits, sandboxed) as kernel:
+    with Kernel(seconds, sandboxed) as kernel:
         judged = set_up(course) | {"SEED": seed, "FORGET": kernel.stop}
         for cell in notebook.cells:
             test, shown = tests.get(cell.id), []

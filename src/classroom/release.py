@@ -13,16 +13,16 @@ from .course import ANSWERS, Course, Failed, Refused, leaks, role
 from .marking import judge
 from .notebooks import ALL, LONGEST, assemble
 from .repository import RELEASED, ROOT, shown
-from .sandbox import Limits, check_sandbox
+from .sandbox import SECONDS, check_sandbox
 from .workers import side_by_side
 
 
-def release_assignment(path, folder=None, seconds=10.0, sandboxed=True):
+def release_assignment(path, folder=None, seconds=SECONDS, sandboxed=True):
     """Make the notebook for students, if the assignment is sound."""
     sandboxed = sandboxed and check_sandbox() is None  # the answers are the teacher's own
     print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
     course = Course(path)
-    reasons = dict.fromkeys(prove(course, Limits(cell=seconds), sandboxed))
+    reasons = dict.fromkeys(prove(course, seconds, sandboxed))
     if reasons:
         raise Refused(f"“{path.stem}” is not released: {'; '.join(reasons)}.")
     folder = folder or RELEASED
@@ -35,7 +35,7 @@ def release_assignment(path, folder=None, seconds=10.0, sandboxed=True):
     print(f"Keep this, with answers, tests and marking guide: {shown(path)}")
 
 
-def prove(course, limits, sandboxed):
+def prove(course, seconds, sandboxed):
     """Return why the assignment cannot be given to students.
 
     The model answers must earn every point, and blank answers none; no line of an answer or a
@@ -44,7 +44,7 @@ def prove(course, limits, sandboxed):
     reasons, questions = leaks(course.source, course.released), course.questions()
     model, blank = (assemble(own, course.released) for own in (course.source, course.released))
     tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
-    marker = functools.partial(try_answers, course, limits, sandboxed)
+    marker = functools.partial(try_answers, course, seconds, sandboxed)
     for (notebook, _), marks in zip(tries, side_by_side(marker, tries, 600), strict=True):
         if isinstance(marks, Failed):
             return [str(marks)]
@@ -56,9 +56,9 @@ def prove(course, limits, sandboxed):
     return reasons
 
 
-def try_answers(course, limits, sandboxed, work):
+def try_answers(course, seconds, sandboxed, work):
     """Return the marks of a notebook with inputs from a seed."""
-    return judge(course, work[0], limits, sandboxed, seed=work[1])[0]
+    return judge(course, work[0], seconds, sandboxed, seed=work[1])[0]
 
 
 def for_students(course):

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,22 +16,9 @@ PACKAGE = "stable_softmax"  # what answers may import besides the environment
 OTHER_USER = "61234"  # nobody's number: what the code runs as when a teacher is root
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the code of one student may use: seconds, bytes, and processes with their threads.
-
-    A notebook may take twelve times as long as a cell; files are in memory as well.
-    """
-
-    cell: float = 10
-    memory: int = 2 * 2**30
-    files: int = 64 * 2**20
-    processes: int = 64
-
-    @property
-    def notebook(self):
-        """Seconds for all of a notebook."""
-        return 12 * self.cell
+# what the code of one student may use: bytes, files in memory counted as well, and processes
+MEMORY, FILES, PROCESSES = 2 * 2**30, 64 * 2**20, 64
+SECONDS, CELLS = 10, 12  # of a cell, if the teacher says nothing; a notebook may take 12 times that
 
 
 def live_with_parent(parent):
@@ -47,8 +33,8 @@ def live_with_parent(parent):
             system.syscall(join_session_keyring, 1, None)
 
 
-def memory_group(memory):
-    """Return a new control group that may use so many bytes, or None where none can be made.
+def memory_group():
+    """Return a new control group that bounds the memory, or None where none can be made.
 
     Only the system can bound all memory of several processes together, of whatever kind: files,
     pipes and what they share as well.
@@ -66,15 +52,15 @@ def memory_group(memory):
         with suppress(OSError):
             if kind in limits and (above / limits[kind]).exists():
                 group.mkdir()
-                (group / limits[kind]).write_text(f"{memory}")
+                (group / limits[kind]).write_text(f"{MEMORY}")
                 return group
     return None
 
 
 @functools.cache
-def memory_scope(memory):
-    """Return the command of systemd that runs another one within so many bytes, or None."""
-    scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={memory}"]
+def memory_scope():
+    """Return the command of systemd that bounds the memory of another one, or None."""
+    scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={MEMORY}"]
     scope += ["--property=MemorySwapMax=0", *([] if os.geteuid() == 0 else ["--user"]), "--"]
     with suppress(OSError):
         if subprocess.run([*scope, "true"], capture_output=True, env=environment()).returncode == 0:
@@ -82,16 +68,16 @@ def memory_scope(memory):
     return None
 
 
-def bounded(command, memory):
-    """Return the command that runs another one within so many bytes, and its group, if it has one.
+def bounded(command):
+    """Return the command that runs another one with a bound for all its memory, and its group.
 
-    Where this system bounds no memory of several processes together, it is the same command.
+    Where the system has no group for it, that is None, and without systemd the command is the same.
     """
-    group = memory_group(memory)
+    group = memory_group()
     if group:
         enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group / "cgroup.procs")]
         return [*enter, *command], group
-    return [*(memory_scope(memory) or []), *command], None
+    return [*(memory_scope() or []), *command], None
 
 
 def environment():
@@ -99,8 +85,8 @@ def environment():
     return {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"}
 
 
-def sandbox(command, limits):
-    """Return the command that runs another one in a sandbox.
+def sandbox(command, seconds):
+    """Return the command that runs another one in a sandbox, with a limit for each cell.
 
     Inside there are Python, the package of the book and a small ``/tmp`` in memory; no network, no
     other files and processes, no rights, nothing on the disk to write to. For root, who would keep
@@ -123,7 +109,7 @@ def sandbox(command, limits):
         argv += ["--unshare-user", "--disable-userns"]
     argv += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
-        argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", path]
+        argv += ["--perms", "1777", "--size", str(FILES), "--tmpfs", path]
     for folder in sorted({str(folder) for path in shown for folder in Path(path).parents}):
         argv += ["--perms", "0755", "--dir", folder]  # another user than root may enter it
     for path in shown:
@@ -135,8 +121,8 @@ def sandbox(command, limits):
         argv += ["setpriv", "--reuid", OTHER_USER, "--regid", OTHER_USER, "--clear-groups"]
         argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
         argv += ["--die-with-parent", "--dev-bind", "/", "/"]
-    ceilings = {"as": 2 * limits.memory, "data": limits.memory, "cpu": int(limits.notebook) + 30}
-    ceilings |= {"core": 0, "fsize": limits.files, "nproc": limits.processes, "nofile": 256}
+    ceilings = {"as": 2 * MEMORY, "data": MEMORY, "cpu": int(CELLS * seconds) + 30}
+    ceilings |= {"core": 0, "fsize": FILES, "nproc": PROCESSES, "nofile": 256}
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
 
 
@@ -147,7 +133,7 @@ def check_sandbox():
     missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
         return f"{' and '.join(missing)} not found"
-    command = sandbox([sys.executable, "-c", "import IPython"], Limits())
+    command = sandbox([sys.executable, "-c", "import IPython"], SECONDS)
     tried = subprocess.run(command, capture_output=True, env=environment())
     failed = tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
     return failed if tried.returncode else None

@@ -6,22 +6,19 @@ import os
 import re
 import zipfile
 
-# The columns of Moodle's grading worksheet, by which its importer knows them in the teacher's
-# language, and the word before each number, whose length it cuts off.
+# What Moodle's importer knows in the language of the teacher: the word before each number, whose
+# length it cuts off, and the columns of its grading worksheet, with the comments as the last one.
 MOODLE = {
-    "en": "Identifier|Full name|Grade|Maximum Grade|Last modified (grade)",
-    "de": "ID|Vollständiger Name|Bewertung|Bestwertung|Zuletzt geändert (Bewertung)",
-    "fr": "Identifiant|Nom complet|Note|Note maximale|Dernière modification (note)",
-    "es": "Identificador|Nombre completo|Calificación|Calificación máxima|"
-    "Última modificación (calificación)",
-    "zh": "识别码|全名|成绩|最高成绩|最后修改（教师）",  # noqa: RUF001
+    "en": "Participant |Identifier|Full name|Grade|Maximum Grade|Last modified (grade)|"
+    "Feedback comments",
+    "de": "Teilnehmer/in|ID|Vollständiger Name|Bewertung|Bestwertung|Zuletzt geändert (Bewertung)|"
+    "Feedback als Kommentar",
+    "fr": "Participant|Identifiant|Nom complet|Note|Note maximale|Dernière modification (note)|"
+    "Feedback par commentaires",
+    "es": "Participante|Identificador|Nombre completo|Calificación|Calificación máxima|"
+    "Última modificación (calificación)|Comentarios de retroalimentación",
+    "zh": "参与者|识别码|全名|成绩|最高成绩|最后修改（教师）|反馈评论",  # noqa: RUF001
 }
-MOODLE = {language: columns.split("|") for language, columns in MOODLE.items()}
-COMMENTS = {"en": "Feedback comments", "de": "Feedback als Kommentar"}
-COMMENTS |= {"fr": "Feedback par commentaires", "es": "Comentarios de retroalimentación"}
-COMMENTS |= {"zh": "反馈评论"}
-PARTICIPANT = {"en": "Participant ", "de": "Teilnehmer/in", "fr": "Participant"}
-PARTICIPANT |= {"es": "Participante", "zh": "参与者"}
 UNCHANGED = "-"  # the last change of a grade, in a worksheet in which nobody has one yet
 # where a spreadsheet may begin a cell, and what may begin a formula
 FORMULA = re.compile(r"(^|[;,\t|\r\n])([ \t\r\n]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
@@ -29,18 +26,18 @@ FORMULA = re.compile(r"(^|[;,\t|\r\n])([ \t\r\n]*)(?=[=+\-@＝＋－＠])")  # n
 
 def write_tables(folder, course, rows, language="en", column=None):
     """Write marks.csv, and for Moodle and Canvas tables as they import them."""
-    points = course.questions()
+    points, (participant, *worksheet) = course.questions(), MOODLE[language].split("|")
     highest = f"{sum(points.values()):g}"
     platforms = {row.record["platform"] for row in rows} - {""}
-    number = [{"moodle": MOODLE[language][0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
+    number = [{"moodle": worksheet[0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
     header = ["student", *number, *(f"{name} ({p:g})" for name, p in points.items())]
-    made = {"marks": [[*header, f"total ({highest})", "note"]], "moodle": [MOODLE[language]]}
-    made["moodle-comments"] = [[*MOODLE[language], COMMENTS[language]]]
+    made = {"marks": [[*header, f"total ({highest})", "note"]], "moodle": [worksheet[:-1]]}
+    made["moodle-comments"] = [worksheet]
     made["canvas"] = [["Student", "ID", "Section", column or course.name]]
     made["canvas"] += [["    Points Possible", "", "", highest]]
     for row in rows:
         name, platform = row.record["number"], row.record["platform"]
-        name = f"{PARTICIPANT[language]}{name}" if platform == "moodle" else name
+        name = f"{participant}{name}" if platform == "moodle" else name
         marks = ["" if mark is None else f"{mark:g}" for mark in row.marks.values()]
         line = [row.student, *([name] if number else []), *marks, f"{row.total:g}", row.note]
         made["marks"].append(line)

@@ -13,8 +13,8 @@ from threading import Lock
 
 import psutil
 
+from . import sandbox
 from .course import Failed
-from .sandbox import Limits, live_with_parent
 
 # a child that inherits all imports starts at once, and how to read each file needs no pickling
 PROCESSES = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
@@ -24,7 +24,7 @@ STARTING = Lock()  # else a process holds the pipe of another one open
 
 def how_many():
     """Return how many processes run at a time: one for each core, if there is memory for all."""
-    fit = psutil.virtual_memory().total // (Limits.memory + MEMORY)
+    fit = psutil.virtual_memory().total // (sandbox.MEMORY + MEMORY)
     return max(1, min(os.cpu_count(), fit))
 
 
@@ -57,7 +57,7 @@ def _wait(work, seconds, item):
 
 
 def _do(work, item, send, parent):
-    live_with_parent(parent)
+    sandbox.live_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
     with suppress(ImportError, AttributeError):  # not on every system
         import resource

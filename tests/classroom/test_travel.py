@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from classroom import travel
+from classroom import inside as travel
 
 NUMBERS = st.one_of(
     hnp.floating_dtypes(endianness="?", sizes=(16, 32, 64)),

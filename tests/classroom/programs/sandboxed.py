@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 from classroom.kernel import Kernel
-from classroom.sandbox import Limits
 
 
 def family(pid):
@@ -19,7 +18,7 @@ def family(pid):
 
 
 if __name__ == "__main__":
-    with Kernel(Limits()) as kernel:
+    with Kernel(10) as kernel:
         outputs = kernel.run(sys.stdin.read())
         pids = family(kernel.process.pid)
         environments = [Path(f"/proc/{pid}/environ").read_text() for pid in pids]

@@ -3,10 +3,9 @@
 import time
 
 from classroom.kernel import Kernel
-from classroom.sandbox import Limits
 
 if __name__ == "__main__":
-    with Kernel(Limits()) as kernel:
+    with Kernel(10) as kernel:
         print("now", flush=True)
         kernel.run("1")
         time.sleep(60)
