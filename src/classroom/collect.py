@@ -74,15 +74,12 @@ def collect(source):
     Canvas export, packed or unpacked. Returns ``"moodle"``, ``"canvas"`` or ``""``, and the
     students in alphabetical order; raises Unmarkable if there is nothing.
     """
-    if source.is_dir():
-        files = folder_files(source)
-    elif source.exists():
-        try:
-            files = archive_files(source.name, source)
-        except Unmarkable as reason:
-            raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
-    else:
+    if not source.exists():
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
+    try:
+        files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
+    except Unmarkable as reason:
+        raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
     files = without_top_folder(files)
     files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
     platform, students = platform_of(files), {}
@@ -150,11 +147,6 @@ def printable(text):
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def last_of(name):
-    """Return the last part of a name, to be shown."""
-    return printable(PurePosixPath(name).name)
-
-
 def reader(name, opened):
     """Return the function that reads a file, as `opened` opens it, or says why it cannot."""
 
@@ -167,7 +159,7 @@ def reader(name, opened):
             return data
         except Exception as error:  # no right to, damaged, packed in a way unknown here
             reason = printable(str(getattr(error, "strerror", None) or error))
-            raise Unmarkable(f"{last_of(name)} cannot be read: {reason}.") from None
+            raise Unmarkable(f"{printable(name)} cannot be read: {reason}.") from None
 
     return read
 
@@ -211,13 +203,12 @@ def archive_files(name, source):
     try:
         members, files = archive(os.getpid()).infolist(), {}
     except Exception:  # BadZipFile, and what else damage leads to
-        raise Unmarkable(f"{last_of(name)} is damaged: it is no zip archive.") from None
+        raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
     for info in members:
-        inner = info.filename
+        inner = info.filename.replace("\\", "/")
         if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
             with suppress(UnicodeError):
                 inner = inner.encode("cp437").decode()
-        inner = inner.replace("\\", "/")
         file = reader(inner, functools.partial(opened, info))
         files[inner] = None if inner.endswith("/") else file
     return files

@@ -35,10 +35,11 @@ def grade_assignment(
     kept.options |= {name: value for name, value in options.items() if value}
     set_up(course)  # what it imports, the processes that mark have already
     place = {"platform": platform, "source": str(source.resolve())}
-    marker = functools.partial(mark_student, course, seconds, sandboxed, place, again)
+    enough = (CELLS + 2) * seconds + 60  # for a notebook, its tests and its page
+    marker = functools.partial(mark_student, course, seconds, enough, sandboxed, place, again)
     print(f"{len(students)} students have handed in something.", flush=True)
     work = [(student, kept.records.get(student.key)) for student in students]
-    results = side_by_side(marker, work, time_of(seconds) + 60)
+    results = side_by_side(marker, work, enough + 60)
     for number, ((student, record), result) in enumerate(zip(work, results, strict=True), 1):
         if isinstance(result, Failed):
             failed.append(student.student)
@@ -46,7 +47,7 @@ def grade_assignment(
         else:
             if result:
                 kept.keep(result)
-            says = summary(course, kept.row(result or record))
+            says = kept.row(result or record).summary
         print(f"{number:4} of {len(students)}  {student.student} … {says}", flush=True)
     kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
@@ -79,12 +80,7 @@ def see_that_the_sandbox_works():
         )
 
 
-def time_of(seconds):
-    """Return the seconds for a notebook with its tests and its page."""
-    return (CELLS + 2) * seconds + 60
-
-
-def mark_student(course, seconds, sandboxed, place, again, work):
+def mark_student(course, seconds, enough, sandboxed, place, again, work):
     """Mark one student; return a record, or None if it is the one that there is."""
     student, before = work
     files = student.contents()
@@ -106,7 +102,7 @@ def mark_student(course, seconds, sandboxed, place, again, work):
                 "class another folder: OUT=…"
             )
     try:
-        with patience(time_of(seconds)):
+        with patience(enough):
             notebook = notebook_of(files, course.released)
             marks, outputs = judge(course, notebook, seconds, sandboxed)
             record |= {"marks": marks, "written": written(course, notebook)}
@@ -129,10 +125,3 @@ def written(course, notebook):
         question = name.removeprefix(f"{course.name}-")
         found[question] = {"digest": digest, "html": "\n".join(pieces)}
     return found
-
-
-def summary(course, row):
-    """Return a line that says how a student did."""
-    given = {name: "-" if mark is None else f"{mark:g}" for name, mark in row.marks.items()}
-    marks = (f"{name} {given[name]}/{most:g}" for name, most in course.questions().items())
-    return row.record.get("refused") or ", ".join(marks)

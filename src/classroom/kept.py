@@ -33,6 +33,9 @@ class Row:
                 fits = same and hand["points"] is not None and hand["points"] <= most
                 self.marks[question] = hand["points"] if fits else None
                 self.comments |= {question: hand["comment"]} if same and hand["comment"] else {}
+        given = {name: "-" if mark is None else f"{mark:g}" for name, mark in self.marks.items()}
+        marks = (f"{name} {given[name]}/{most:g}" for name, most in points.items())
+        self.summary = self.refused or ", ".join(marks)
         self.waiting = [name for name, mark in self.marks.items() if mark is None]
         self.total = sum(mark or 0 for mark in self.marks.values())
         waits = f"{' and '.join(self.waiting)} waits for a mark by hand." if self.waiting else ""

@@ -30,7 +30,7 @@ class Stopped(Exception):
 
 
 class Kernel:
-    """The kernel of one student; use it in a `with` statement, which starts the notebook's time.
+    """The kernel of one student; use it in a `with` statement.
 
     The limit is that of a cell or a call, and a notebook may take `CELLS` times as long.
     Without a sandbox the code has all rights of the teacher, and limits of time and output only.
@@ -40,9 +40,9 @@ class Kernel:
         self.seconds, self.sandboxed = seconds, sandboxed
         self.process = self.group = None
         self.number, self.done = 0, []
+        self.until = time.monotonic() + CELLS * seconds
 
     def __enter__(self):
-        self.until = time.monotonic() + CELLS * self.seconds
         return self
 
     def __exit__(self, *_):

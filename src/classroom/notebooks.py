@@ -7,7 +7,7 @@ from collections import defaultdict
 import nbformat
 from nbformat import v4
 
-from .collect import Unmarkable, last_of, printable
+from .collect import Unmarkable, printable
 from .course import ANSWERS, role
 
 CELLS = 2000  # of a notebook
@@ -27,11 +27,11 @@ def notebook_of(files, master):
         try:
             if isinstance(content, Unmarkable):
                 raise content
-            theirs = read_notebook(last_of(name), content)
+            theirs = read_notebook(printable(name), content)
             if known.isdisjoint(map(grade_id, theirs.cells)):
-                raise Unmarkable(f"{last_of(name)} is no notebook of this assignment.")
+                raise Unmarkable(f"{printable(name)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
-            found.setdefault(content_of(notebook), (last_of(name), notebook))
+            found.setdefault(content_of(notebook), (printable(name), notebook))
         except Unmarkable as reason:
             reasons.append(str(reason))
     if len(found) > 1:  # without the assignment as it was given out

@@ -1,6 +1,5 @@
 """Release an assignment: prove it, and make the notebook for students."""
 
-import functools
 from pathlib import Path
 
 import nbformat
@@ -44,21 +43,16 @@ def prove(course, seconds, sandboxed):
     reasons, questions = leaks(course.source, course.released), course.questions()
     model, blank = (assemble(own, course.released) for own in (course.source, course.released))
     tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
-    marker = functools.partial(try_answers, course, seconds, sandboxed)
-    for (notebook, _), marks in zip(tries, side_by_side(marker, tries, 600), strict=True):
+    found = side_by_side(lambda one: judge(course, one[0], seconds, sandboxed, one[1]), tries, 600)
+    for (notebook, _), marks in zip(tries, found, strict=True):
         if isinstance(marks, Failed):
             return [str(marks)]
-        for name, mark in marks.items():
+        for name, mark in marks[0].items():
             if notebook is model and mark != questions[name]:
                 reasons.append(f"the model answer to {name} earns {mark:g} of {questions[name]:g}")
             if notebook is blank and mark:
                 reasons.append(f"a blank answer to {name} earns {mark:g}")
     return reasons
-
-
-def try_answers(course, seconds, sandboxed, work):
-    """Return the marks of a notebook with inputs from a seed."""
-    return judge(course, work[0], seconds, sandboxed, seed=work[1])[0]
 
 
 def for_students(course):
