@@ -48,12 +48,12 @@ class HandedIn:
     late: bool = False
 
     def contents(self):
-        """Return the bytes of each file and of those in its archives, or why there are none."""
+        """Return the bytes of each file and of those in its archives, or a text that says why not."""
         found, left, until = {}, TOGETHER, time.monotonic() + SECONDS
         waiting = sorted(self.files.items())[:MOST]
         for name, read in waiting:  # which grows meanwhile
             if left <= 0 or time.monotonic() > until:
-                found[name] = Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
+                found[name] = f"There are more than {TOGETHER // 2**20} MiB of files."
                 break
             try:
                 found[name] = read()
@@ -63,7 +63,7 @@ class HandedIn:
                     inner = [(n, r) for n, r in inner.items() if r and not NOISE.search(n)]
                     waiting += [(f"{name}/{n}", r) for n, r in inner[:MOST]]
             except Unmarkable as reason:
-                found[name] = reason
+                found[name] = str(reason)
         return found
 
 

@@ -86,7 +86,7 @@ def mark_student(course, seconds, enough, sandboxed, place, again, work):
     files = student.contents()
     print_of_files = hashlib.sha256(course.digest().encode())
     for name, content in files.items():
-        content = content if isinstance(content, bytes) else str(content).encode()
+        content = content.encode() if isinstance(content, str) else content
         print_of_files.update(f"{name!r} {len(content)} ".encode() + content)
     record = place | {"student": student.student, "number": student.number, "key": student.key}
     record |= {"place": student.place, "late": student.late}

@@ -25,8 +25,8 @@ def notebook_of(files, master):
     found, reasons, known = {}, [], named_cells(master).keys()
     for name, content in files.items():
         try:
-            if isinstance(content, Unmarkable):
-                raise content
+            if isinstance(content, str):
+                raise Unmarkable(content)
             theirs = read_notebook(printable(name), content)
             if known.isdisjoint(map(grade_id, theirs.cells)):
                 raise Unmarkable(f"{printable(name)} is no notebook of this assignment.")
