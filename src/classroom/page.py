@@ -30,7 +30,7 @@ body {{ font-family: system-ui, sans-serif; line-height: 1.5; margin: 1.5em auto
 pre, code {{ font-family: ui-monospace, monospace; font-size: .9em }}
 pre {{ overflow-x: auto; padding: .6em; margin: .4em 0; border-left: 3px solid #8888 }}
 pre.code {{ background: #8881 }} pre.stderr {{ border-color: #c33 }}
-img, math {{ max-width: 100%; overflow-x: auto }} table {{ border-collapse: collapse }}
+img {{ max-width: 100% }} table {{ border-collapse: collapse }}
 td, th {{ border: 1px solid #8888; padding: .2em .7em; text-align: left; vertical-align: top }}
 h2 {{ font-size: 1.05em; margin: 1.6em 0 .3em }} .text {{ overflow-x: auto }}
 </style></head>
@@ -102,7 +102,8 @@ class Writer:
 
     def _parser(self, attachments):
         parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-        parser.use(dollarmath_plugin, allow_space=False, renderer=lambda t, how: formula(t, **how))
+        dollars = {"allow_space": False, "double_inline": True}
+        parser.use(dollarmath_plugin, **dollars, renderer=lambda t, how: formula(t, **how))
         parser.use(amsmath_plugin, renderer=lambda t: formula(t, True))
 
         def image(renderer, tokens, place, *_):

@@ -48,7 +48,7 @@ def marks(tmp_path_factory, released):
     write(
         folder / "in",
         {
-            "Ada/hw.ipynb": packed(filled(released, q3="The sum is $0$, so $0/0$.")),
+            "Ada/hw.ipynb": packed(filled(released, q3="The sum is $0$, so\n$$0/0$$\nis nan.")),
             "Bob <i>/hw.ipynb": packed(beside),
             "Cem/hw.ipynb": packed(filled(released, q3=None)),
             "Dan/hw.ipynb": packed(filled(released, q3="| a |\n|-|\n| 1 |" + "\n| 2 |" * 5000)),
@@ -117,6 +117,7 @@ def test_it_opens_at_the_first_answer_with_the_guide_beside_it(served):
     status, headers, page = served("GET", headers["Location"])
     assert status == 200 and "<h1>Ada: question 3</h1>" in page and "3 of 3 answers wait" in page
     assert "The sum is" in page and "<math" in page
+    assert 'display="block"' in page and "$" not in page, "a formula amid a paragraph as well"
     assert "Model answer and marking guide" in page and "all or" not in page.partition("<aside")[0]
     assert "<strong>Marks</strong>" in page, "the guide is text, not Markdown"
     assert "default-src 'none'" in headers["Content-Security-Policy"]
