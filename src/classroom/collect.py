@@ -48,7 +48,7 @@ class HandedIn:
     late: bool = False
 
     def contents(self):
-        """Return the bytes of each file and of those in its archives, or a text that says why not."""
+        """Return the bytes of each file and of those in its archives, or why there are none."""
         found, left, until = {}, TOGETHER, time.monotonic() + SECONDS
         waiting = sorted(self.files.items())[:MOST]
         for name, read in waiting:  # which grows meanwhile

@@ -141,6 +141,6 @@ def mark_by_hand(path, folder=None):
     except KeyboardInterrupt:
         pass
     finally:
-        kept.write()
+        Kept(kept.course, folder).write()  # with those who were marked meanwhile
     with suppress(OSError):  # the terminal may be gone
         print(f"\nThe marks are in {shown(folder / 'marks.csv')} and in the pages.", flush=True)

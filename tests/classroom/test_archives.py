@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from classroom.collect import LARGEST, Unmarkable, collect
+from classroom import collect as collecting
+from classroom.collect import LARGEST, TOGETHER, Unmarkable, collect
 from classroom.notebooks import notebook_of
 from tests.classroom.submissions import (
     GOOD_1,
@@ -133,6 +134,29 @@ def test_many_archives_of_a_student_are_not_unpacked_for_hours(master):
     with pytest.raises(Unmarkable):
         notebook_of(handed_in(**{f"{n}_zip": bombs for n in range(100)}).contents(), master)
     check()
+
+
+def test_files_that_fail_when_they_are_unpacked_cost_time_that_has_a_bound(master, monkeypatch):
+    monkeypatch.setattr(collecting, "SECONDS", 2)
+    content = bytearray(zipped({f"{n}.ipynb": b"0" * LARGEST for n in range(4)}))
+    for start, offset in [(b"PK\x03\x04", 14), (b"PK\x01\x02", 16)]:
+        at = content.find(start)
+        while at >= 0:
+            content[at + offset] ^= 255  # another checksum
+            at = content.find(start, at + 1)
+    student, check = handed_in(**{f"{n}_zip": bytes(content) for n in range(100)}), within(15)
+    with pytest.raises(Unmarkable, match="cannot be read"):
+        notebook_of(student.contents(), master)
+    check()
+
+
+def test_so_many_bytes_of_a_student_are_read_and_no_more(master):
+    student = handed_in(**{f"{n:03}_pdf": b"%PDF" + bytes(LARGEST - 4) for n in range(60)})
+    found = student.contents()
+    assert sum(len(content) for content in found.values()) < TOGETHER + LARGEST
+    assert len(found) < 10
+    with pytest.raises(Unmarkable, match="more than 100 MiB of files"):
+        notebook_of(dict(reversed(found.items())), master)
 
 
 def test_any_damage_to_an_archive_ends_in_a_sentence(master, tmp_path):

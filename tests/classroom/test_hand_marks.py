@@ -207,11 +207,17 @@ def test_closing_the_terminal_ends_it_and_the_marks_are_in_the_table(how, marks,
     with server:
         browser.enter()
         browser("POST", "/mark?student=Ada&question=q3", {"points": "3", "comment": "Good."})
+        late = json.loads((marks / "marked/Cem.json").read_text()) | {
+            "key": "Zed",
+            "student": "Zed",
+        }
+        (marks / "marked/Zed.json").write_text(json.dumps(late))  # by make grade, meanwhile
         server.stdout.close()  # as a terminal that is gone
         os.killpg(server.pid, how)
         server.wait(timeout=30)
     row = table(marks / "marks.csv")["Ada"]
     assert (row["q3 (3)"], row["total (10)"]) == ("3", "10")
+    assert "Zed" in table(marks / "marks.csv")
     assert "Good." in (marks / "feedback/Ada.html").read_text(encoding="utf-8")
     with pytest.raises(OSError):
         browser("GET", "/")

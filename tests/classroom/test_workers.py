@@ -3,7 +3,16 @@
 import json
 import time
 
-from tests.classroom.submissions import needs_marking, program
+from tests.classroom.submissions import filled, needs_marking, packed, program, write
+
+
+@needs_marking
+def test_what_takes_too_much_is_refused_in_a_sentence_and_not_tried_again(tmp_path, released):
+    write(tmp_path, {"Ada/hw.ipynb": packed(filled(released))})
+    made = program("too_much", tmp_path)
+    assert made.returncode == 0, made.stderr
+    says = "This takes far more time or memory than a notebook does."
+    assert list(map(json.loads, made.stdout.splitlines())) == [[says, None]] * 2
 
 
 @needs_marking

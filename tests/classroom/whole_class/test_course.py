@@ -315,7 +315,9 @@ def test_the_grader_stays_small_whatever_is_sent_to_it(released, tmp_path):
     )
     files = {"Ada": packed(filled(released, q1=large % 400_000)), "Bob": packed(pictures)}
     files |= {"Cem": packed(filled(released, q1=large % 80_000)), "Dan": deep}
-    write(tmp_path / "in", {f"{name}/hw.ipynb": data for name, data in files.items()})
+    files = {f"{name}/hw.ipynb": data for name, data in files.items()}
+    files |= {f"Eve/{number}.pdf": b"%PDF" + bytes(19 * 2**20) for number in range(9)}
+    write(tmp_path / "in", files)
     made = program("measured", "grade", NAME, tmp_path / "in", "--to", tmp_path / "marks")
     assert made.returncode == 0, made.stderr
     assert int(made.stdout.splitlines()[-1]) < 10**9
