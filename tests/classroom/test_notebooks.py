@@ -387,5 +387,12 @@ def test_the_last_cell_finds_the_notebook_that_was_saved_last(
     for number, made in enumerate([released, filled(released)]):
         (tmp_path / f"{number}.ipynb").write_bytes(packed(made))
         os.utime(tmp_path / f"{number}.ipynb", (number, number))
+    for name, content in {
+        "half": b'{"cells": [',
+        "old": b'{"worksheets": []}',
+        "bin": b"\xff",
+    }.items():
+        (tmp_path / f"{name}.ipynb").write_bytes(content)
+    (tmp_path / "folder.ipynb").mkdir()
     exec(source, {"__name__": "__main__"})
     assert capsys.readouterr().out.startswith("complete, 3 of 3 questions answered")

@@ -21,7 +21,7 @@ def test_each_result_comes_in_its_place_whatever_the_others_do():
     made = program("workers")
     assert made.returncode == 0, made.stderr
     assert json.loads(made.stdout) == [
-        ["Failed", "This took more than 5 s."],
+        ["Failed", "This took more than 12 s."],
         ["str", "one"],
         ["Failed", "The program failed: ValueError('no')."],
         ["Failed", "Its process ended."],

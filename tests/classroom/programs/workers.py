@@ -24,5 +24,5 @@ def work(item):
 
 if __name__ == "__main__":
     items = ["sleeps", "one", "fails", "ends", "takes memory", "two"]
-    found = side_by_side(work, items, 5)
+    found = side_by_side(work, items, 12)
     print(json.dumps([[type(result).__name__, str(result)] for result in found]))
