@@ -71,10 +71,10 @@ def remove_students(path, folder=None, only="", sure=False):
     for row in rows:
         hand = len(kept.by_hand.get(row.key, {}))
         print(f"{row.student}: marks {row.total:g}, {hand} of them by hand, and the page")
-    if not sure:
-        raise Refused(f"Nothing was removed. To remove these {len(rows)}: SURE=yes.")
-    kept.remove(rows)
-    print(f"Removed from {shown(folder)}: {len(rows)}.")
+    if sure:
+        kept.remove(rows)
+    what = "Removed" if sure else "Nothing was removed. With SURE=yes these are removed"
+    print(f"{what} from {shown(folder)}: {len(rows)}.")
 
 
 def seconds(text):
