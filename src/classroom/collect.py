@@ -149,6 +149,7 @@ def printable(text):
 
 def reader(name, opened):
     """Return the function that reads a file, as `opened` opens it, or says why it cannot."""
+    last = printable(PurePosixPath(name).name)
 
     def read():
         try:
@@ -159,7 +160,7 @@ def reader(name, opened):
             return data
         except Exception as error:  # no right to, damaged, packed in a way unknown here
             reason = printable(str(getattr(error, "strerror", None) or error))
-            raise Unmarkable(f"{printable(name)} cannot be read: {reason}.") from None
+            raise Unmarkable(f"{last} cannot be read: {reason}.") from None
 
     return read
 
