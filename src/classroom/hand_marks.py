@@ -40,8 +40,8 @@ autofocus inputmode="decimal" autocomplete="off"></label> {error}</p>
 </p><p><button>Save, and show the next</button></p></form></main>
 <aside><h2>Model answer and marking guide</h2>{guide}
 <details><summary>The question</summary>{text}</details></aside></div>""")
-LIST = Markup("""<h1>{}: marks by hand</h1><p>{} <a href="/next">Go on with the first that
-waits</a></p><table>{}</table>""")
+LIST = Markup("<h1>{}: marks by hand</h1><p>{} {}</p><table>{}</table>")
+NEXT = Markup('<a href="/next">Go on with the first that waits</a>')
 LINE = Markup('<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td></tr>')
 
 
@@ -87,7 +87,8 @@ def pages(kept, token):
             mark = row.marks[question]
             state = Markup("<b>waits</b>") if mark is None else f"{mark:g}"
             lines.append(LINE.format(where, row.student, question, state))
-        body = LIST.format(kept.course.name, left(), Markup().join(lines))
+        more = NEXT if waiting() else ""
+        body = LIST.format(kept.course.name, left(), more, Markup().join(lines))
         return page("Marks by hand", body)
 
     @app.get("/next", provide_automatic_options=False)

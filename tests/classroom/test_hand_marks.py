@@ -126,7 +126,7 @@ def test_it_opens_at_the_first_answer_with_the_guide_beside_it(served):
 def test_an_answer_beside_its_cell_is_shown_and_a_blank_one_is_not_asked_for(served):
     _, _, page = served("GET", "/")
     assert re.findall(r'student=([^&"]+)&', page.replace("&amp;", "&"))[1:2] != ["Cem"]
-    assert "Cem" not in page and "Bob &lt;i&gt;" in page
+    assert "Cem" not in page and "Bob &lt;i&gt;" in page and 'href="/next"' in page
     [link] = re.findall(r'href="(/mark\?student=Bob[^"]*)"', page)
     _, _, page = served("GET", link.replace("&amp;", "&"))
     assert "It is &lt;b&gt;nan&lt;/b&gt;." in page and "Bob &lt;i&gt;" in page
