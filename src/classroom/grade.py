@@ -63,8 +63,7 @@ def grade_assignment(
 
 def see_that_the_sandbox_works():
     """Refuse where the sandbox does not work; say so where memory has no bound."""
-    reason = check_sandbox()
-    if reason:
+    if reason := check_sandbox():
         raise Refused(
             f"Nothing was run, for there is no sandbox: {reason}.\nOn Debian or Ubuntu: sudo apt "
             "install bubblewrap. If you trust every notebook with your files and your network, "

@@ -118,12 +118,10 @@ class Shell(InteractiveShell):
         for data in (output["data"] for output in shown):
             kind, mime = ("png", "image/png") if "image/png" in data else ("text", "text/plain")
             found.append([kind, data.get(mime, "")])
-        return [[kind, text if kind == "png" else short(text)] for kind, text in found if text]
-
-
-def short(text):
-    """Return the beginning of a text."""
-    return text if len(text) <= KEPT else f"{text[:KEPT]}\n… more was printed"
+        for output in found:
+            if output[0] != "png" and len(output[1]) > KEPT:
+                output[1] = f"{output[1][:KEPT]}\n… more was printed"
+        return [output for output in found if output[1]]
 
 
 def serve(requests, replies):

@@ -22,15 +22,13 @@ MEMORY = 700 * 2**20  # bytes that one process may add to those of the program
 STARTING = Lock()  # else a process holds the pipe of another one open
 
 
-def how_many():
-    """Return how many processes run at a time: one for each core, if there is memory for all."""
-    fit = psutil.virtual_memory().total // (sandbox.MEMORY + MEMORY)
-    return max(1, min(os.cpu_count(), fit))
-
-
 def side_by_side(work, items, seconds):
-    """Yield, in the order of the items, what `work` returns for each, or a Failed that says why."""
-    threads = ThreadPoolExecutor(how_many())  # each waits for a process
+    """Yield, in the order of the items, what `work` returns for each, or a Failed that says why.
+
+    As many run at a time as there are cores, and memory for.
+    """
+    fit = psutil.virtual_memory().total // (sandbox.MEMORY + MEMORY)
+    threads = ThreadPoolExecutor(max(1, min(os.cpu_count(), fit)))  # each waits for a process
     try:
         yield from threads.map(functools.partial(_wait, work, seconds), items)
     finally:
