@@ -19,7 +19,7 @@ from . import inside
 from .sandbox import CELLS, bounded, environment, live_with_parent, sandbox
 
 STARTS = 60  # seconds in which Python must have started
-MESSAGE = 8 * 2**20  # bytes of a reply
+MESSAGE, ANSWER = 8 * 2**20, 2**20  # bytes of a reply: of outputs, and of what a function returns
 FORGED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)
 UNREADABLE = "it sent what is no answer"
 COLOURS = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07)")
@@ -114,15 +114,15 @@ class Kernel:
         When time is over, all processes end, and what waits here for a pipe reads its end.
         """
         self.number += 1
-        late, process = Event(), self.process
+        late, process, most = Event(), self.process, MESSAGE if "run" in order else ANSWER
         timer = Timer(seconds, lambda: (late.set(), end(process)))
         timer.start()
         try:
             process.stdin.write(json.dumps(order | {"number": self.number}).encode() + b"\n")
             process.stdin.flush()
-            while line := process.stdout.readline(MESSAGE + 1):
-                if len(line) > MESSAGE:
-                    raise Stopped(f"it sent more than {MESSAGE // 2**20} MiB")
+            while line := process.stdout.readline(most + 1):
+                if len(line) > most:
+                    raise Stopped(f"it sent more than {most // 2**20} MiB")
                 reply = json.loads(line)
                 if not isinstance(reply, dict) or reply.get("number") == self.number:
                     return reply

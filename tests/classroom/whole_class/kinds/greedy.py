@@ -160,7 +160,11 @@ LIMITS = [
     answers("endless brackets", marks=(4, 3), q3="[" * 20_000 + "*a_ " * 7000),
     changes("many pictures", added(*[PICTURE] * 30), page=["too large to be shown here"]),
     changes("many prints", added(*["print('<' * 30000)"] * 60), page=["there is no room for more"]),
-    answers("long list of strings", "softmax_at = lambda x, T: ['x' * 2000] + [''] * 400_000"),
+    answers(
+        "long list of strings",
+        "softmax_at = lambda x, T: ['x' * 2000] + [''] * 400_000",
+        page=["it sent more than 1 MiB"],
+    ),
     changes(
         "too long",
         lambda made: None,
