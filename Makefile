@@ -3,7 +3,7 @@
 # outside, only pip's own cache is written.
 .DEFAULT_GOAL := help
 .PHONY: help book book-student runtime test site-test classroom-test accuracy bench serve release notebooks pins clean
-.PHONY: release-assignment grade hand-marks
+.PHONY: release-assignment grade hand-marks remove-marks
 PORT = 8000
 BIN = .venv/bin
 
@@ -78,17 +78,24 @@ notebooks: .venv/ready ## open the chapters as notebooks in JupyterLab
 	$(BIN)/jupyter-lab --LabApp.default_url=/lab/tree/book
 
 # Assignments: NAME=temperature, smoothing or streaming; see the chapter "Teaching".
+# A value reaches the program as it was typed, with "$" and quotes in it.
+quoted = '$(subst ','\'',$(value $1))'
+given = $(if $(filter command,$(origin $1)),$2 $(call quoted,$1))
 CLASSROOM = .venv-classroom/bin/python -m classroom
-OPTIONS = $(if $(OUT),--to "$(OUT)") $(if $(LIMIT),--seconds "$(LIMIT)") $(if $(filter no,$(SANDBOX)),--no-sandbox)
+OPTIONS = $(call given,OUT,--to) $(call given,LIMIT,--seconds) $(if $(filter no,$(SANDBOX)),--no-sandbox)
+GRADE = $(call given,ONLY,--only) $(if $(filter yes,$(AGAIN)),--again) $(call given,LANGUAGE,--language) $(call given,COLUMN,--column)
 
 release-assignment: .venv-classroom/ready ## make the notebook of an assignment for students: NAME=temperature
-	@$(CLASSROOM) release "$(NAME)" $(OPTIONS)
+	@$(CLASSROOM) release $(call quoted,NAME) $(OPTIONS)
 
 grade: .venv-classroom/ready ## mark a folder or zip of notebooks: NAME=temperature FROM=handed-in.zip
-	@$(CLASSROOM) grade "$(NAME)" "$(FROM)" $(OPTIONS)
+	@$(CLASSROOM) grade $(call quoted,NAME) $(call quoted,FROM) $(OPTIONS) $(GRADE)
 
 hand-marks: .venv-classroom/ready ## enter the marks of question 3 in the browser: NAME=temperature
-	@$(CLASSROOM) hand-marks "$(NAME)" $(if $(OUT),--to "$(OUT)")
+	@$(CLASSROOM) hand-marks $(call quoted,NAME) $(call given,OUT,--to)
+
+remove-marks: .venv-classroom/ready ## say which marks would be removed, and with SURE=yes remove them: NAME=temperature ONLY=Ada
+	@$(CLASSROOM) remove $(call quoted,NAME) $(call given,OUT,--to) $(call given,ONLY,--only) $(if $(filter yes,$(SURE)),--sure)
 
 pins: .venv/ready ## compile requirements.in, which people edit, to requirements.txt; newer versions: UPGRADE=--upgrade
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9

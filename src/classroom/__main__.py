@@ -5,53 +5,57 @@ The Makefile calls this program in an environment of its own; see the chapter "T
 
 import argparse
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from .collect import Unmarkable
-from .course import Failed, Refused
+from .course import Course, Failed, Refused
 from .grade import grade_assignment
 from .hand_marks import mark_by_hand
+from .kept import Kept
 from .release import release_assignment
-from .repository import ASSIGNMENTS, MARKS, RELEASED
+from .repository import ASSIGNMENTS, MARKS, shown
+from .sandbox import SECONDS
+from .tables import MOODLE
 
 
 def main(arguments=None, assignments=ASSIGNMENTS):
     """Run the program; return 0, or 1 after a message that says what to do."""
     parser = argparse.ArgumentParser(prog="python -m classroom", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    release = commands.add_parser("release", help="make the notebook for students")
-    grade = commands.add_parser("grade", help="mark a folder or zip of notebooks")
-    hand = commands.add_parser("hand-marks", help="where the marks by hand are entered")
-    for command in (release, grade, hand):
-        command.add_argument("name", help="the assignment, a file in book/assignments")
-    release.add_argument("--to", type=Path, default=RELEASED, help="a folder")
+    commands = parser.add_subparsers(required=True)
+
+    def command(name, does, text):
+        added = commands.add_parser(name, help=text)
+        added.set_defaults(does=does)
+        added.add_argument("name", help="the assignment, a file in book/assignments")
+        added.add_argument("--to", dest="folder", type=Path, help="another folder for what is made")
+        return added
+
+    release = command("release", release_assignment, "make the notebook for students")
+    grade = command("grade", grade_assignment, "mark a folder or zip of notebooks")
+    command("hand-marks", mark_by_hand, "where the marks by hand are entered")
+    remove = command("remove", remove_students, "remove students from the marks of a class")
     grade.add_argument("source", help="a folder or zip, as Moodle or Canvas export it")
-    for command in (grade, hand):
-        command.add_argument("--to", type=Path, help="the folder of the marks; default marks/NAME")
-    hand.add_argument("--no-browser", dest="open_browser", action="store_false")
-    for command in (release, grade):
-        command.add_argument("--seconds", type=seconds, default=10, help="the limit of a cell")
-        command.add_argument(
-            "--no-sandbox",
-            dest="sandboxed",
-            action="store_false",
-            help="run the notebooks with all your rights",
-        )
-    given = parser.parse_args(arguments)
+    grade.add_argument("--again", action="store_true", help="what was marked before as well")
+    grade.add_argument("--language", choices=MOODLE, help="of Moodle, for its table")
+    grade.add_argument("--column", help="Canvas's name of the assignment, as “Name (ID)”")
+    remove.add_argument("--sure", action="store_true", help="do it")
+    for part in (grade, remove):
+        part.add_argument("--only", default="", help="this student, and nobody else")
+    for part in (release, grade):
+        part.add_argument("--seconds", type=seconds, default=SECONDS, help="the limit of a cell")
+        trust = {"action": "store_false", "help": "run the notebooks with all your rights"}
+        part.add_argument("--no-sandbox", dest="sandboxed", **trust)
+    given = vars(parser.parse_args(arguments))
+    does, name = given.pop("does"), given.pop("name")
     try:
-        path = assignment(given.name, assignments)
-        if given.command == "release":
-            release_assignment(path, given.to, given.seconds, given.sandboxed)
-        elif given.command == "grade":
-            grade_assignment(path, given.source, given.to, given.seconds, given.sandboxed)
-        else:
-            mark_by_hand(path.stem, given.to or MARKS / path.stem, given.open_browser)
-    except (Refused, Unmarkable, Failed) as reason:
-        print(reason, file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"This did not work: {error}.", file=sys.stderr)
+        known = {path.stem: path for path in sorted(assignments.glob("*.md"))}
+        if name not in known:
+            what = f"There is no assignment “{name}”" if name else "Say which assignment: NAME=…"
+            raise Refused(f"{what}. There are: {', '.join(known)}.")
+        does(known[name], **given)
+    except (Refused, Unmarkable, Failed, OSError) as reason:
+        what = f"This did not work: {reason}." if isinstance(reason, OSError) else reason
+        print(what, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted; the same command goes on from here.", file=sys.stderr)
@@ -59,21 +63,25 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     return 0
 
 
+def remove_students(path, folder=None, only="", sure=False):
+    """Say what would be removed of a student, or of all, and remove it if the teacher is sure."""
+    kept = Kept(Course(path), folder := folder or MARKS / path.stem)
+    if not (rows := kept.rows(only)):
+        raise Refused(f"There is nobody {f'called {only} ' if only else ''}in {shown(folder)}.")
+    for row in rows:
+        hand = len(kept.by_hand.get(row.key, {}))
+        print(f"{row.student}: marks {row.total:g}, {hand} of them by hand, and the page")
+    if sure:
+        kept.remove(rows)
+    what = "Removed" if sure else "Nothing was removed. With SURE=yes these are removed"
+    print(f"{what} from {shown(folder)}: {len(rows)}.")
+
+
 def seconds(text):
-    """Return a limit of time."""
-    with suppress(ValueError):
-        if 1 <= float(text) <= 3600:
-            return float(text)
-    raise argparse.ArgumentTypeError(f"give a number of seconds from 1 to 3600, not {text}")
-
-
-def assignment(name, folder):
-    """Return the path of an assignment of a folder."""
-    known = {path.stem: path for path in sorted(folder.glob("*.md"))}
-    if name not in known:
-        what = f"There is no assignment “{name}”" if name else "Say which assignment: NAME=…"
-        raise Refused(f"{what}. There are: {', '.join(known)}.")
-    return known[name]
+    """Return a limit of time, or raise ValueError."""
+    if not 1 <= float(text) <= 3600:
+        raise ValueError
+    return float(text)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,28 @@
 Nothing here writes, and archives are read in memory: no name inside of one can lead anywhere.
 """
 
+import functools
 import hashlib
 import io
+import os
 import re
 import stat
+import time
+import unicodedata
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-LARGEST = 20 * 2**20  # bytes of a file that is read
+LARGEST, TOGETHER = 20 * 2**20, 100 * 2**20  # bytes that are read of a file, and of a student
+MOST, SECONDS = 200, 20  # files of a student, and of an archive among them; and time to read them
+SHOWN = 100  # characters of a name
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
-MOODLE = re.compile(r"(?P<name>.+)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
-CANVAS = re.compile(r"(?P<name>[^_]+)(_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
+MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
+CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
+ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+TOO_LARGE = f"it is larger than {LARGEST // 2**20} MiB"
 
 
 class Unmarkable(Exception):
@@ -26,159 +35,184 @@ class Unmarkable(Exception):
 class HandedIn:
     """What one student has handed in.
 
-    Parameters
-    ----------
-    student : str
-        As the folder or the learning platform names the student.
-    number : str
-        The platform's number of the student, or an empty string.
-    files : dict of str to callable
-        For each file a function that returns its bytes, or raises Unmarkable.
-    key : str
-        The student as a name for files, different from those of all others.
+    `number` is the platform's number of the student, `place` its name for the folder or the first
+    file, `key` a name for files, different from those of all others. `files` leads from the name of
+    each file to a function that returns its bytes, or raises Unmarkable.
     """
 
     student: str
     number: str = ""
     files: dict[str, Callable[[], bytes]] = field(default_factory=dict)
     key: str = ""
+    place: str = ""
+    late: bool = False
+
+    def contents(self):
+        """Return the bytes of each file and of those in its archives, or why there are none."""
+        found, left, until = {}, TOGETHER, time.monotonic() + SECONDS
+        waiting = sorted(self.files.items())[:MOST]
+        for name, read in waiting:  # which grows meanwhile
+            if left <= 0 or time.monotonic() > until:
+                found[name] = f"There are more than {TOGETHER // 2**20} MiB of files."
+                break
+            try:
+                found[name] = read()
+                left -= len(found[name])
+                if found[name][:4] == b"PK\3\4" and name in self.files:  # and in no other archive
+                    inner = archive_files(name, found.pop(name))
+                    inner = [(n, r) for n, r in inner.items() if r and not NOISE.search(n)]
+                    waiting += [(f"{name}/{n}", r) for n, r in inner[:MOST]]
+            except Unmarkable as reason:
+                found[name] = str(reason)
+        return found
 
 
 def collect(source):
     """Read a folder or a zip archive with what a class has handed in.
 
     Understood are one folder for each student, one file for each student, and what Moodle and
-    Canvas export, packed or unpacked.
-
-    Parameters
-    ----------
-    source : pathlib.Path
-
-    Returns
-    -------
-    tuple of (str, list of HandedIn)
-        ``"moodle"``, ``"canvas"`` or ``""``; and the students in alphabetical order.
-
-    Raises
-    ------
-    Unmarkable
-        If there is no such folder or archive, or nothing in it.
+    Canvas export, packed or unpacked. Returns ``"moodle"``, ``"canvas"`` or ``""``, and the
+    students in alphabetical order; raises Unmarkable if there is nothing.
     """
-    if source.is_dir():
-        files = without_top_folder(folder_files(source))
-    elif source.exists():
-        try:
-            files = without_top_folder(archive_files(source.name, source.read_bytes()))
-        except (Unmarkable, OSError) as reason:
-            raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
-    else:
+    if not source.exists():
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
-    students, platforms = {}, set()
+    try:
+        files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
+    except Unmarkable as reason:
+        raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
+    files = without_top_folder(files)
+    files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
+    platform, students = platform_of(files), {}
     for name, read in sorted(files.items()):
-        platform, student, number, rest = owner(name)
-        if NOISE.search(name.partition("/")[0]):
-            continue
-        handed_in = students.setdefault((student, number), HandedIn(printable(student), number))
+        student, number, rest, place, late = owner(name, platform)
+        one = students.setdefault((student, number), HandedIn(student, number, place=place))
         if read and not NOISE.search(rest):
-            platforms.add(platform)
-            handed_in.files[rest] = read
+            one.files[rest] = read
+            one.late |= late
     if not students:
         raise Unmarkable(f"There is nothing in {source}.")
-    name_keys(students)
-    found = sorted(students.values(), key=lambda one: (one.student.casefold(), one.key))
-    platforms -= {""}  # a file that says "read me", for example
-    return platforms.pop() if len(platforms) == 1 else "", found
+    for (student, number), one in students.items():
+        one.key, one.student = key_of(student, number), printable(student)
+    return platform, chosen(students.values())
 
 
-def name_keys(students):
-    """Give each student a name for files: letters, digits and hyphens, and short."""
-    taken = set()
-    for (student, number), handed_in in sorted(students.items()):
-        words = re.sub(r"\W+", "-", f"{handed_in.student} {number}").strip("-")
-        key = words.encode()[:100].decode(errors="ignore") or "student"
-        if key.casefold() in taken or key != words:
-            key += f"-{hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]}"
-        handed_in.key = key
-        taken.add(key.casefold())
+def chosen(students, only=""):
+    """Return students in alphabetical order: all, or those of this name or name for files."""
+    names = only.casefold()
+    found = [s for s in students if not only or names in (s.student.casefold(), s.key.casefold())]
+    return sorted(found, key=lambda one: (one.student.casefold(), one.key))
+
+
+def platform_of(files):
+    """Return where a download comes from: what most of the names in it say, and no single one."""
+    tops = {name.partition("/")[0] for name in files}
+    folders = {name.partition("/")[0] for name in files if "/" in name}
+    canvas = {top for top in tops - folders if CANVAS.fullmatch(top)}
+    counts = {"canvas": len(canvas), "moodle": sum(map(bool, map(MOODLE.fullmatch, tops - canvas)))}
+    platform = max(counts, key=counts.get)
+    return platform if 2 * counts[platform] > len(tops) else ""
+
+
+def owner(name, platform):
+    """Return the student, the number, the name of the file, its place, and whether it is late."""
+    top, slash, rest = name.partition("/")
+    found = {"moodle": MOODLE, "canvas": CANVAS}[platform].fullmatch(top) if platform else None
+    if not found or (platform == "canvas" and slash):
+        return top if slash else PurePosixPath(top).stem, "", rest or top, "", False
+    if platform == "canvas":
+        place = PurePosixPath(top).stem
+        return found["name"], found["id"], found["file"], place, bool(found["late"])
+    place = top.removesuffix(found["file"]).removesuffix("_") + "_"
+    return found["name"], found["id"], rest or found["file"], place, False
+
+
+def key_of(student, number):
+    """Return a student's name for files: letters, digits and hyphens, and short.
+
+    It depends on nobody else, so that it is the same next time. Where other names could lead to
+    the same one, or to one that some systems take for the same, a digest follows.
+    """
+    name = f"{student} {number}".strip()
+    words = re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100]
+    words = words.decode(errors="ignore")
+    plain = unicodedata.normalize("NFKC", name).title() == name and name.lower() == name.casefold()
+    plain &= words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words)
+    digest = hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]
+    return words if words and plain else f"{words or 'student'}-{digest}"
 
 
 def printable(text):
-    """Return text without signs that a table or a terminal stumbles over."""
-    text = text.encode("utf-8", "replace").decode()
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", text)
+    """Return text without signs that a table or a terminal stumbles over, and not too long."""
+    text = ODD.sub("?", text.encode("utf-8", "replace").decode())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def owner(name):
-    """Return platform, student, number and name of the file, from its path."""
-    top, _, rest = name.partition("/")
-    for platform, pattern in (("moodle", MOODLE), ("canvas", CANVAS)):
-        found = pattern.fullmatch(top)
-        if found and not (platform == "canvas" and rest):
-            return platform, found["name"], found["id"], rest or found["file"]
-    return "", top if rest else PurePosixPath(top).stem, "", rest or top
-
-
-def folder_files(folder):
-    """Return how to read each file of a folder; an empty folder counts as a student's."""
-    files = {}
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder).as_posix()
-        if path.is_dir() and not path.is_symlink():
-            if path.parent == folder:
-                files.setdefault(f"{name}/", None)
-        else:
-            files[name] = reader(path)
-    return files
-
-
-def reader(path):
-    """Return the function that reads a file."""
+def reader(name, opened):
+    """Return the function that reads a file, as `opened` opens it, or says why it cannot."""
+    last = printable(PurePosixPath(name).name)
 
     def read():
         try:
-            status = path.lstat()
-            if not stat.S_ISREG(status.st_mode):
-                raise Unmarkable(f"{printable(path.name)} is a link or a device, and no file.")
-            if status.st_size > LARGEST:
-                raise Unmarkable(too_large(path.name))
-            return path.read_bytes()
-        except OSError as error:
-            raise Unmarkable(f"{printable(path.name)} cannot be read: {error.strerror}.") from None
+            with opened() as file:
+                data = file.read(LARGEST + 1)
+            if len(data) > LARGEST:
+                raise ValueError(TOO_LARGE)
+            return data
+        except Exception as error:  # no right to, damaged, packed in a way unknown here
+            reason = printable(str(getattr(error, "strerror", None) or error))
+            raise Unmarkable(f"{last} cannot be read: {reason}.") from None
 
     return read
 
 
-def too_large(name):
-    """Return the sentence for a file that is too large."""
-    return f"{printable(name)} is larger than {LARGEST // 2**20} MiB."
+def folder_files(folder):
+    """Return how to read each file of a folder; an empty folder counts as a student's."""
+
+    def opened(path):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise ValueError("it is a link or a device, and no file")
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        return open(os.open(path, flags), "rb")
+
+    files = {}
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if not path.is_dir() or path.is_symlink():
+            files[name] = reader(name, functools.partial(opened, path))
+        elif path.parent == folder:
+            files.setdefault(f"{name}/", None)
+    return files
 
 
-def archive_files(name, content):
-    """Return how to read each file of a zip archive; raises Unmarkable if it is none."""
+def archive_files(name, source):
+    """Return how to read each file of a zip archive, of bytes or a path; Unmarkable if it is none.
+
+    Each process opens a path for itself.
+    """
+
+    @functools.cache
+    def archive(process):
+        return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
+
+    def opened(info):
+        if info.flag_bits & 1:
+            raise ValueError("it is encrypted; hand it in without a password")
+        if info.file_size > LARGEST:  # which is a claim, but no more than this is read then
+            raise ValueError(TOO_LARGE)
+        return archive(os.getpid()).open(info)
+
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        members = archive.infolist()
+        members, files = archive(os.getpid()).infolist(), {}
     except Exception:  # BadZipFile, and what else damage leads to
         raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
-
-    def member(info):
-        def read():
-            last = PurePosixPath(info.filename).name
-            if info.file_size > LARGEST:
-                raise Unmarkable(too_large(last))
-            try:
-                with archive.open(info) as file:
-                    data = file.read(LARGEST + 1)  # the size above is only a claim
-            except Exception as error:  # encrypted, damaged, packed in a way unknown here
-                raise Unmarkable(f"{printable(last)} cannot be unpacked: {error}.") from None
-            if len(data) > LARGEST:
-                raise Unmarkable(too_large(last))
-            return data
-
-        return read
-
-    names = [(info, info.filename.replace("\\", "/")) for info in members]
-    return {name: None if name.endswith("/") else member(info) for info, name in names}
+    for info in members:
+        inner = info.filename.replace("\\", "/")
+        if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
+            with suppress(UnicodeError):
+                inner = inner.encode("cp437").decode()
+        file = reader(inner, functools.partial(opened, info))
+        files[inner] = None if inner.endswith("/") else file
+    return files
 
 
 def without_top_folder(files):
@@ -191,6 +225,6 @@ def without_top_folder(files):
     inner_tops = {name.partition("/")[0] for name in inner.values()}
     notebooks = sum(name.endswith(".ipynb") for name in names)
     several = len(inner_tops) > 1 and (notebooks > 1 or any("/" in n for n in inner.values()))
-    if several or any(MOODLE.fullmatch(top) or CANVAS.fullmatch(top) for top in inner_tops):
+    if several or platform_of(inner.values()):
         return {inner[name]: files[name] for name in names}
     return files  # the folder of one student

@@ -1,44 +1,20 @@
-"""A course of one assignment, as nbgrader keeps it: release, marks, feedback."""
+"""An assignment: what students get of it, and whether it can be given to them."""
 
+import ast
 import hashlib
-import html
 import json
-import logging
-import multiprocessing
-import os
 import re
-import sys
-import warnings
-from pathlib import Path
+from textwrap import indent
 
 import jupytext
 import nbformat
-from nbgrader.api import Gradebook
-from nbgrader.apps.api import NbGraderAPI
-from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import CheckCellMetadata, SaveAutoGrades
-from nbgrader.utils import is_grade, is_solution
-from sqlalchemy.exc import SAWarning
-from traitlets.config import Config
 
-from .marking import Judge, markdown_to_html
-from .notebooks import assemble, is_named
-from .sandbox import live_with_parent
-
-PHONE = """<meta name="viewport" content="width=device-width">
-<style>.rendered_html { overflow-x: auto } .rendered_html img { max-width: 100% }</style>"""
-# a child that inherits all imports starts at once
-PROCESSES = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-SECRETS = re.compile(r"### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)### END \1", flags=re.S)
-
-
-def nbgraders_variables():
-    """Return what nbgrader and Jupyter have to find in the environment of their process."""
-    programs = Path(sys.executable).parent  # nbgrader calls alembic by its name
-    return {
-        "JUPYTER_PATH": str(Path(__file__).parent),  # the templates beside this file
-        "PATH": os.pathsep.join([str(programs), os.environ.get("PATH", os.defpath)]),
-    }
+SECRETS = re.compile(
+    r"^([ \t]*)### BEGIN (SOLUTION|HIDDEN TESTS)\n(.*?)^[ \t]*### END \2[ \t]*$", re.S | re.M
+)
+STUB = "# ✍ Your code for question {} goes here.\nraise NotImplementedError()"
+PLACE = "✍ *Your answer to question {} goes here, into this cell.*"
+ANSWERS = {"answer", "essay"}  # the roles of cells in which students write
 
 
 class Refused(Exception):
@@ -50,220 +26,99 @@ class Failed(Exception):
 
 
 class Course:
-    """An assignment and its marks.
+    """An assignment with its model answers and hidden tests: a MyST notebook, nbgrader's metadata.
 
-    Parameters
-    ----------
-    source : pathlib.Path
-        The assignment as a MyST notebook, with model answers and hidden tests.
-    folder : pathlib.Path
-        Where nbgrader keeps what it has made, the marks among it.
-    sandboxed : bool
-    cell_seconds : float
-        The limit for a cell, and for a call of a function.
+    Raises Refused if its form is not that of an assignment.
     """
 
-    def __init__(self, source, folder, sandboxed=True, cell_seconds=10.0):
-        self.name, self.folder = source.stem, folder.absolute()  # nbgrader changes the directory
-        self.seconds = 24 * cell_seconds + 60  # for everything that is done with one notebook
-        self.source = jupytext.read(source)
-        self.notebook = self.folder / "source" / self.name / f"{self.name}.ipynb"
-        self.config = Config()
-        self.config.CourseDirectory.root = str(self.folder)
-        self.config.ClearSolutions.code_stub = {"python": "raise NotImplementedError()"}
-        self.config.Autograde.autograde_preprocessors = [Judge, SaveAutoGrades, CheckCellMetadata]
-        self.config.Judge.source = str(self.notebook)
-        self.config.Judge.sandboxed = sandboxed
-        self.config.Judge.cell_seconds = cell_seconds
-        self.config.HTMLExporter.filters = {"markdown2html": markdown_to_html}
+    def __init__(self, path):
+        self.name, self.source = path.stem, jupytext.read(path)
         for number, cell in enumerate(self.source.cells):
-            cell.pop("attachments", None)  # nbgrader would leave those of a model answer
-            cell.id = f"{self.name}-{number}"
-            if is_named(cell):  # known by it where a program drops the metadata
-                cell.id = cell.metadata.nbgrader.grade_id
+            cell.pop("attachments", None)  # they would be those of a model answer
+            cell.id = said(cell, "grade_id") or f"{self.name}-{number}"  # where metadata are lost
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         self.source.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+        reasons = faults(self.source)
+        if reasons:
+            raise Refused(f"“{self.name}” cannot be used: {'; '.join(reasons)}.")
+        self.released = nbformat.from_dict(self.source)
+        self.released.cells = [self._given(cell) for cell in self.source.cells]
+        self.names = [  # of the functions that are asked for
+            node.name
+            for cell in self.source.cells
+            if cell.cell_type == "code" and role(cell) == "answer"
+            for node in ast.parse(cell.source).body
+            if isinstance(node, ast.FunctionDef)
+        ]
 
-    @property
-    def release(self):
-        """The notebook for students."""
-        return self.folder / "release" / self.name / f"{self.name}.ipynb"
+    def _given(self, cell):
+        """Return a cell as students get it."""
+        cell, number = nbformat.from_dict(cell), self.question(cell).removeprefix("q")
+        if role(cell) in ANSWERS:
+            stub = (STUB if cell.cell_type == "code" else PLACE).format(number)
+            part = cell.cell_type == "code" and SECRETS.search(cell.source)
+            cell.source = SECRETS.sub(lambda m: indent(stub, m[1]), cell.source) if part else stub
+        elif role(cell) == "test":
+            cell.source = SECRETS.sub("", cell.source).strip()
+        return cell
 
-    def api(self):
-        """Return nbgrader's interface to this course."""
-        logging.getLogger("traitlets").setLevel(logging.CRITICAL)
-        return NbGraderAPI(CourseDirectory(config=self.config), config=self.config)
-
-    def gradebook(self):
-        """Return nbgrader's database of this course; use it in a `with` statement."""
-        return Gradebook(f"sqlite:///{self.folder}/gradebook.db")
-
-    def generate(self):
-        """Let nbgrader make the release, unless it has made it from this source before.
-
-        Raises
-        ------
-        Refused
-            With nbgrader's reason, if it does not accept the source.
-        Failed
-            If it took too long.
-        """
-        text, made = nbformat.writes(self.source), self.folder / "made.ipynb"
-        if made.exists() and made.read_text(encoding="utf-8") == text:
-            return
-        self.notebook.parent.mkdir(parents=True, exist_ok=True)
-        self.notebook.write_text(text, encoding="utf-8")
-        failure = self._try_apart("Generating the assignment", "generate_assignment")
-        if failure:
-            hint = "If questions have changed since the first marks: OUT=another folder."
-            hint = f" {hint}" if made.exists() else ""
-            raise Refused(f"nbgrader does not accept the assignment: {failure}.{hint}")
-        made.write_text(text, encoding="utf-8")
-
-    def released(self):
-        """Return the notebook for students."""
-        return nbformat.read(self.release, as_version=4)
-
-    def digest(self, notebook):
-        """Return what is the same for the same notebook and assignment, in hexadecimal digits."""
-        text = self.notebook.read_text(encoding="utf-8") + nbformat.writes(notebook)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def mark(self, student, notebook):
-        """Mark a notebook in a process of its own.
-
-        Parameters
-        ----------
-        student : str
-            A name that is a name for files as well.
-        notebook : nbformat.NotebookNode
-            As `notebooks.assemble` returns it.
-
-        Raises
-        ------
-        Failed
-            If it took too long, or nbgrader failed.
-        """
-        handed_in = self.folder / "submitted" / student / self.name / f"{self.name}.ipynb"
-        handed_in.parent.mkdir(parents=True, exist_ok=True)
-        nbformat.write(notebook, handed_in)
-        # fresh inputs for each notebook, the same whenever the same notebook is marked again
-        self.config.Judge.seed = int(self.digest(notebook)[:8], base=16)
-        self._apart("Marking", "autograde", student)
-
-    def feedback(self, student, note):
-        """Return the page with a note, the student's notebook, marks and comments.
-
-        It loads nothing, and fits a phone.
-        """
-        self._apart("Writing the feedback", "generate_feedback", student)
-        path = self.folder / "feedback" / student / self.name / f"{self.name}.html"
-        page = path.read_text(encoding="utf-8")
-        page = page.replace("<html>", '<html lang="en">', 1).replace("<head>", f"<head>{PHONE}", 1)
-        note = f'<p class="container">{html.escape(note)}</p>'
-        return page.replace("<body>", f"<body>\n{note}", 1)
-
-    def _apart(self, doing, task, *arguments):
-        """Let nbgrader do something in a process of its own, or raise Failed."""
-        failure = self._try_apart(doing, task, *arguments)
-        if failure:
-            raise Failed(f"{doing} failed: {failure}.")
-
-    def _try_apart(self, doing, task, *arguments):
-        """Let nbgrader do something in a process that can fail and be ended; return why it failed.
-
-        nbgrader changes the directory, and needs variables and filters of warnings: they change in
-        that process only.
-        """
-        receive, send = PROCESSES.Pipe(duplex=False)
-        process = PROCESSES.Process(target=self._work, args=(task, arguments, send))
-        process.start()
-        send.close()
-        try:
-            if not receive.poll(self.seconds):
-                raise Failed(f"{doing} took more than {self.seconds:g} s.")
-            return receive.recv()
-        except EOFError:
-            return "its process ended"
-        finally:
-            process.kill()
-            process.join()
-
-    def _work(self, task, arguments, send):
-        live_with_parent()
-        os.environ |= nbgraders_variables()
-        warnings.filterwarnings("ignore", category=SAWarning)  # nbgrader's own affair
-        done = getattr(self.api(), task)(self.name, *arguments, force=True)
-        send.send("" if done["success"] else reason(done))
-
-    def question(self, name):
+    def question(self, cell):
         """Return the question that a cell belongs to: "q1" for "temperature-q1-hidden"."""
-        return re.sub(r"-(visible|hidden)$", "", name.removeprefix(f"{self.name}-"))
+        return re.sub(r"-(visible|hidden)$", "", cell.id.removeprefix(f"{self.name}-"))
 
     def questions(self):
         """Return the questions, each with the highest mark, in the order of the assignment."""
         points = {}
         for cell in self.source.cells:
-            if is_grade(cell):
-                name = self.question(cell.metadata.nbgrader.grade_id)
-                points[name] = points.get(name, 0) + cell.metadata.nbgrader.points
+            if role(cell) in {"essay", "test"}:
+                name = self.question(cell)
+                points[name] = points.get(name, 0) + said(cell, "points")
         return points
 
-    def marks(self, student):
-        """Return a student's marks: for each question a number, or None if it waits for one.
+    def by_hand(self):
+        """Return the questions that are marked by hand, with their text and their guide."""
+        cells = self.source.cells
+        return {
+            self.question(cell): (before.source, cell.source)
+            for before, cell in zip(cells[:1] + cells, cells, strict=False)
+            if role(cell) == "essay"
+        }
 
-        Raises
-        ------
-        MissingEntry
-            If nothing of the student was marked.
-        """
-        marks = dict.fromkeys(self.questions(), 0.0)
-        with self.gradebook() as gradebook:
-            notebook = gradebook.find_submission_notebook(self.name, self.name, student)
-            for grade in notebook.grades:
-                name = self.question(grade.name)
-                if grade.needs_manual_grade or marks[name] is None:
-                    marks[name] = None
-                else:
-                    marks[name] += grade.score
-        return marks
-
-    def prove(self):
-        """See that the assignment can be given to students.
-
-        Raises
-        ------
-        Refused
-            Unless the model answers earn every point, blank answers earn none, and no line of an
-            answer or a hidden test is left in what students get.
-        """
-        self.generate()
-        released, reasons = self.released(), leaks(self.source, self.released())
-        for cell in filter(is_grade, self.source.cells):
-            if not cell.metadata.nbgrader.points > 0:
-                reasons.append(f"{cell.metadata.nbgrader.grade_id} has no points")
-        for number in range(3):  # with other inputs each
-            model = assemble(self.source, released)
-            model.metadata["proof"] = number
-            self.mark(f"model-{number}", model)
-            for name, points in self.questions().items():
-                mark = self.marks(f"model-{number}")[name]
-                if mark not in {points, None}:
-                    reasons.append(f"the model answer to {name} earns {mark:g} of {points:g}")
-        self.mark("blank", assemble(released, released))
-        for name, mark in self.marks("blank").items():
-            if mark:
-                reasons.append(f"a blank answer to {name} earns {mark:g}")
-        if reasons:
-            raise Refused("; ".join(dict.fromkeys(reasons)) + ".")
+    def digest(self, *others):
+        """Return what is the same for the same assignment and texts, in hexadecimal digits."""
+        text = "".join([nbformat.writes(self.source), *others])
+        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def reason(done):
-    """Return why nbgrader has failed, as its log says it."""
-    text = f"{done.get('log')}\n{done.get('error')}"
-    found = re.findall(r"^\s*((?:\w+\.)*\w*(?:Error|Exception)\b.*)$", text, flags=re.M)
-    found = [line for line in found if "Please see" not in line]  # "… the above traceback"
-    return (found or ["it does not say why"])[-1][:300]
+def said(cell, key):
+    """Return what nbgrader's metadata of a cell say."""
+    return cell.metadata.get("nbgrader", {}).get(key)
+
+
+def role(cell):
+    """Return what a cell is: "answer", "essay" if that is marked by hand, "test", or ""."""
+    roles = {(True, False): "answer", (True, True): "essay", (False, True): "test"}
+    return roles.get((bool(said(cell, "solution")), bool(said(cell, "grade"))), "")
+
+
+def faults(source):
+    """Return what is wrong with the form of an assignment."""
+    found, seen = [], set()
+    for cell in (cell for cell in source.cells if "nbgrader" in cell.metadata):
+        name = said(cell, "grade_id")
+        if not name or name in seen:
+            found.append(f"two cells are called {name}" if name else "a cell has no grade_id")
+        seen.add(name)
+        if said(cell, "grade") and not (said(cell, "points") or 0) > 0:
+            found.append(f"{name} has no points")
+        for word in ("SOLUTION", "HIDDEN TESTS"):
+            if cell.source.count(f"### BEGIN {word}\n") != cell.source.count(f"### END {word}"):
+                found.append(f"{name} has a BEGIN or END {word} without the other")
+        try:
+            compile(cell.source if cell.cell_type == "code" else "", str(name), "exec")
+        except SyntaxError as error:
+            found.append(f"{name} is no Python: SyntaxError: {error}")
+    return found
 
 
 def leaks(source, released):
@@ -273,24 +128,22 @@ def leaks(source, released):
     """
     blocks, public = [], set()
     for cell in source.cells:
-        if is_grade(cell) and is_solution(cell):
-            blocks.append(lines_of(cell.source))
+        if role(cell) == "essay":
+            blocks.append(_lines(cell.source))
         else:
-            blocks += [lines_of(text) for _, text in SECRETS.findall(cell.source)]
-            public |= lines_of(SECRETS.sub("", cell.source))
-    code = {line for c in released.cells if c.cell_type == "code" for line in lines_of(c.source)}
+            blocks += [_lines(found[2]) for found in SECRETS.findall(cell.source)]
+            public |= _lines(SECRETS.sub("", cell.source))
+    code = {line for c in released.cells if c.cell_type == "code" for line in _lines(c.source)}
     quoting = [cell.source for cell in released.cells if cell.cell_type != "code"]
     quoting += [json.dumps(cell.metadata).replace('\\"', '"') for cell in released.cells]
     found = {line for line in code if line.startswith(("### BEGIN", "### END"))}
     for block in blocks:
         given = {line for line in block if line in code or any(line in q for q in quoting)}
         found |= given if given == block else given - public
-    return [
-        f"students would get this line of an answer or a hidden test: {line}"
-        for line in sorted(found)
-    ]
+    what = "students would get this line of an answer or a hidden test"
+    return [f"{what}: {line}" for line in sorted(found)]
 
 
-def lines_of(text):
+def _lines(text):
     """Return the lines that are long enough to say something."""
     return {line.strip() for line in text.splitlines() if len(line.strip()) > 12}

@@ -1,25 +1,24 @@
-"""Mark what a class has handed in, one student after the other."""
+"""Mark what a class has handed in, and keep it with what was marked before."""
 
-import html
-import json
+import functools
+import hashlib
 from pathlib import Path
 
-from .collect import Unmarkable, collect
+from .collect import Unmarkable, chosen, collect
 from .course import Course, Failed, Refused
-from .kernel import check_sandbox
-from .notebooks import notebook_of
+from .kept import Kept
+from .marking import judge, patience, set_up
+from .notebooks import notebook_of, written_by_hand
+from .page import Writer, body_of
 from .repository import MARKS, shown
-from .tables import write_atomically, write_marks
-
-PAGE = """<!DOCTYPE html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>{title}</title><body style="font-family: sans-serif; margin: 2em">
-<h1>{title}</h1><p>This could not be marked. {note}</p></body></html>
-"""
+from .sandbox import CELLS, SECONDS, bounded, check_sandbox
+from .workers import side_by_side
 
 
-def grade_assignment(path, source, folder=None, cell_seconds=10.0, sandboxed=True):
-    """Mark everything that was handed in, one student after the other."""
+def grade_assignment(
+    path, source, folder=None, seconds=SECONDS, sandboxed=True, only="", again=False, **options
+):
+    """Mark everything that was handed in, or what one student has."""
     if not source:
         raise Refused("Say what to mark: FROM=folder, or the zip of Moodle or Canvas.")
     source, out = Path(source).expanduser(), f" OUT={folder}" if folder else ""
@@ -27,93 +26,101 @@ def grade_assignment(path, source, folder=None, cell_seconds=10.0, sandboxed=Tru
     if folder.resolve().is_relative_to(source.resolve()):
         raise Refused(f"Put the marks outside of what was handed in: {folder} is in {source}.")
     platform, students = collect(source)
-    work = folder / "nbgrader"
-    work.mkdir(parents=True, exist_ok=True)
+    if not (students := chosen(students, only)):
+        raise Refused(f"Nobody called {only} has handed in something.")
     if sandboxed:
         see_that_the_sandbox_works()
-    course = Course(path, work, sandboxed, cell_seconds)
-    course.generate()
-    released = course.released()
-    record = work / "marked.json"
-    marked = json.loads(record.read_text()) if record.exists() else {}
-    (folder / "feedback").mkdir(exist_ok=True)
-    rows = []
+    course, failed = Course(path), []
+    kept = Kept(course, folder)
+    kept.options |= {name: value for name, value in options.items() if value}
+    set_up(course)  # what it imports, the processes that mark have already
+    place = {"platform": platform, "source": str(source.resolve())}
+    enough = (CELLS + 2) * seconds + 60  # for a notebook, its tests and its page
+    marker = functools.partial(mark_student, course, seconds, enough, sandboxed, place, again)
     print(f"{len(students)} students have handed in something.", flush=True)
-    for number, student in enumerate(students, 1):
-        print(f"{number:4} of {len(students)}  {student.student} … ", end="", flush=True)
-        row = mark_student(course, student, released, marked)
-        write_atomically(record, json.dumps(marked, indent=1))
-        write_feedback(course, student, row, folder / "feedback")
-        rows.append(row)
-        print(summary(course, row), flush=True)
-    write_marks(folder, course, platform, rows)
-    pages = {f"{row['key']}.html" for row in rows}
-    for page in (folder / "feedback").glob("*.html"):
-        if page.name not in pages:  # of another class, or of a student who is gone
-            page.unlink()
+    work = [(student, kept.records.get(student.key)) for student in students]
+    results = side_by_side(marker, work, enough + 60)
+    for number, ((student, record), result) in enumerate(zip(work, results, strict=True), 1):
+        if isinstance(result, Failed):
+            failed.append(student.student)
+            says = f"Not marked. {result}"
+        else:
+            if result:
+                kept.keep(result)
+            says = kept.row(result or record).summary
+        print(f"{number:4} of {len(students)}  {student.student} … {says}", flush=True)
+    kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
-    open_rows = [row for row in rows if None in row["marks"].values()]
-    waiting = sum("failed" not in row for row in open_rows)
+    others = kept.records.keys() - {student.key for student in students}
+    if others:
+        print(f"With {len(others)} students who were marked before, and stay.")
+    waiting = sum(len(row.waiting) for row in kept.rows())
     if waiting:
         print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}{out}")
-        print("Then repeat this command.")
-    unknown = [row["student"] for row in open_rows if "failed" in row]
-    if unknown:
-        raise Failed(f"No marks yet, for a reason that is not theirs: {', '.join(unknown)}.")
+    if failed:
+        raise Failed(f"No new marks, for the reasons above: {', '.join(failed)}.")
 
 
 def see_that_the_sandbox_works():
-    """Refuse where the sandbox does not work."""
-    reason = check_sandbox()
-    if reason:
+    """Refuse where the sandbox does not work; say so where memory has no bound."""
+    if reason := check_sandbox():
         raise Refused(
             f"Nothing was run, for there is no sandbox: {reason}.\nOn Debian or Ubuntu: sudo apt "
             "install bubblewrap. If you trust every notebook with your files and your network, "
             "add SANDBOX=no to the command of make, or --no-sandbox to this program's."
         )
+    command, group = bounded(["true"])
+    if group:
+        group.rmdir()
+    if command == ["true"]:
+        print(
+            "This machine bounds the memory of each process of a notebook, but not that of all "
+            "together: that takes systemd (a login of your own), or a control group to write to."
+        )
 
 
-def mark_student(course, student, released, marked):
-    """Mark one student, unless the same notebook was marked before; return a row of marks."""
-    row = {"student": student.student, "number": student.number, "key": student.key}
-    row["marks"] = dict.fromkeys(course.questions(), 0.0)
+def mark_student(course, seconds, enough, sandboxed, place, again, work):
+    """Mark one student; return a record, or None if it is the one that there is."""
+    student, before = work
+    files = student.contents()
+    print_of_files = hashlib.sha256(course.digest().encode())
+    for name, content in files.items():
+        content = content.encode() if isinstance(content, str) else content
+        print_of_files.update(f"{name!r} {len(content)} ".encode() + content)
+    record = place | {"student": student.student, "number": student.number, "key": student.key}
+    record |= {"place": student.place, "late": student.late}
+    record |= {"platform": place["platform"] if student.number else ""}
+    record["fingerprint"] = print_of_files.hexdigest()
+    if before and not again:
+        if before["fingerprint"] == record["fingerprint"]:
+            return None
+        if not student.number and before["source"] != record["source"]:
+            raise Failed(
+                f"A student of this name is in these marks already, from {before['source']}. "
+                "Is it the same one, with another notebook? Then add AGAIN=yes. If not, give this "
+                "class another folder: OUT=…"
+            )
     try:
-        notebook = notebook_of(student, released)
-        digest = course.digest(notebook)
-        if marked.get(student.key) != digest:
-            marked.pop(student.key, None)
-            course.mark(student.key, notebook)
-            marked[student.key] = digest
-        row["marks"], row["note"] = course.marks(student.key), ""
-        waiting = [name for name, mark in row["marks"].items() if mark is None]
-        if waiting:
-            row["note"] = f"{' and '.join(waiting)} waits for a mark by hand."
+        with patience(enough):
+            notebook = notebook_of(files, course.released)
+            marks, outputs = judge(course, notebook, seconds, sandboxed)
+            record |= {"marks": marks, "written": written(course, notebook)}
+            record["body"] = body_of(course, notebook, marks, outputs)
     except Unmarkable as reason:
-        row["failed"], row["note"] = True, str(reason)
-    except Exception as error:  # whatever it is, the others are marked
-        reason = error if isinstance(error, Failed) else f"The program failed: {error!r}."
-        row["marks"] = dict.fromkeys(row["marks"])
-        row["failed"], row["note"] = True, f"Not marked, repeat the command. {reason}"
-    return row
+        record["refused"] = str(reason)
+    except (TimeoutError, MemoryError):  # it would be so again at each repeat
+        record["refused"] = "This takes far more time or memory than a notebook does."
+    return record
 
 
-def write_feedback(course, student, row, folder):
-    """Write the page for a student."""
-    target = folder / f"{student.key}.html"
-    if "failed" not in row:
-        try:
-            write_atomically(target, course.feedback(student.key, row["note"]))
-            return
-        except Failed as reason:
-            row["note"] = f"{row['note']} {reason}".strip()
-    title, note = (html.escape(text) for text in (course.name, row["note"]))
-    write_atomically(target, PAGE.format(title=title, note=note))
-
-
-def summary(course, row):
-    """Return a line that says how a student did."""
-    if "failed" in row:
-        return row["note"]
-    points = course.questions()
-    given = {name: "-" if mark is None else f"{mark:g}" for name, mark in row["marks"].items()}
-    return ", ".join(f"{name} {given[name]}/{points[name]:g}" for name in points)
+def written(course, notebook):
+    """Return, for each answer that waits for a mark by hand, its digest and how it looks."""
+    found = {}
+    for name, parts in written_by_hand(notebook, course.released).items():
+        writer = Writer()
+        pieces = [writer.cell(part) for part in parts]
+        text = repr([(part.source, part.get("attachments")) for part in parts])
+        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        question = name.removeprefix(f"{course.name}-")
+        found[question] = {"digest": digest, "html": "\n".join(pieces)}
+    return found

@@ -1,61 +1,147 @@
-"""Marks by hand: nbgrader's pages for them, in the browser."""
+"""Marks by hand: a page for each answer, in the browser.
 
-import os
+The server shows what marking has kept and takes marks. It runs nothing, and reads no path that
+comes in a request.
+"""
+
+import hmac
+import logging
 import secrets
-import socket
-import subprocess
-import sys
-import time
+import signal
 import webbrowser
 from contextlib import suppress
-from urllib.parse import quote
+from threading import Lock
+from urllib.parse import urlencode
 
-from .course import Refused, nbgraders_variables
-from .repository import shown
+from flask import Flask, abort, redirect, request, session
+from markupsafe import Markup
+from werkzeug.serving import make_server
+
+from .course import Course, Refused
+from .kept import Kept
+from .page import Writer, page
+from .repository import MARKS, shown
+
+LONGEST = 100_000  # bytes of what a form sends
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "form-action 'self'; frame-ancestors 'none'",
+    **{"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
+}
+FORM = Markup("""<style>body {{ max-width: 80em }} .two {{ display: grid; gap: 2em;
+grid-template-columns: repeat(auto-fit, minmax(min(24em, 100%), 1fr)) }} form {{ padding: 1em;
+border: 1px solid #8888 }} textarea {{ width: 100%; box-sizing: border-box }} .two > * {{
+min-width: 0 }}</style>
+<p><a href="/">All students</a> · {left}</p><h1>{student}: question {number}</h1>
+<div class="two"><main>{answer}
+<form method="post"><p><label>Points, of {most:g}: <input name="points" value="{points}" size="5"
+autofocus inputmode="decimal" autocomplete="off"></label> {error}</p>
+<p><label>Comment for the student:<br><textarea name="comment" rows="4">{comment}</textarea></label>
+</p><p><button>Save, and show the next</button></p></form></main>
+<aside><h2>Model answer and marking guide</h2>{guide}
+<details><summary>The question</summary>{text}</details></aside></div>""")
+LIST = Markup("<h1>{}: marks by hand</h1><p>{} {}</p><table>{}</table>")
+NEXT = Markup('<a href="/next">Go on with the first that waits</a>')
+LINE = Markup('<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td></tr>')
 
 
-def mark_by_hand(name, folder, open_browser=True):
-    """Open nbgrader's pages for marks by hand, until they are closed with Ctrl-C."""
-    work = (folder / "nbgrader").absolute()
-    if not (work / "gradebook.db").exists():
-        raise Refused(
-            f"There is nothing to mark in {shown(work.parent)} yet: run make grade first."
-        )
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port, token = free.getsockname()[1], secrets.token_hex(16)
-    settings = {
-        "ServerApp.root_dir": work,
-        "ServerApp.port": port,
-        "ServerApp.allow_root": True,
-        "ServerApp.jpserver_extensions": "nbgrader.server_extensions.formgrader=True",
-        "ServerApp.open_browser": False,
-        "ServerApp.terminals_enabled": False,
-        "CourseDirectory.root": work,
-        "HTMLExporter.filters": "markdown2html=classroom.marking.markdown_to_html",
-    }
-    variables = os.environ | nbgraders_variables() | {"JUPYTER_TOKEN": token}
-    command = [sys.executable, "-m", "jupyter_server"]
-    command += [f"--{option}={value}" for option, value in settings.items()]
-    page = quote(f"/formgrader/gradebook/{name}/{name}", safe="")
-    # its own pages keep no token: enter through the door
-    address = f"http://127.0.0.1:{port}/login?token={token}&next={page}"
-    print(f"Enter the marks here: {address}\nEnd with Ctrl-C.", flush=True)
-    with open(work / "hand-marks.log", "w") as log:
-        server = subprocess.Popen(command, env=variables, stderr=log, start_new_session=True)
+def pages(kept, token):
+    """Return the pages, for those who have come with the token once."""
+    app, lock = Flask(__name__, static_folder=None), Lock()
+    app.config |= {"MAX_CONTENT_LENGTH": LONGEST, "SECRET_KEY": secrets.token_hex()}
+    app.config |= {"SESSION_COOKIE_SAMESITE": "Strict", "TRUSTED_HOSTS": ["127.0.0.1"]}
+    app.config["SESSION_COOKIE_NAME"] = secrets.token_hex(4)  # another class may be open as well
+    questions, points = kept.course.by_hand(), kept.course.questions()
+    # the teacher's own text, in what takes the time of nobody else
+    texts = {q: list(map(Writer().markdown, both)) for q, both in questions.items()}
+
+    def answers():
+        found = [(r, q) for q in questions for r in kept.rows() if q in r.record.get("written", {})]
+        return {"/mark?" + urlencode({"student": r.key, "question": q}): (r, q) for r, q in found}
+
+    def waiting():
+        return [where for where, (row, question) in answers().items() if question in row.waiting]
+
+    def left():
+        wait = len(waiting())
+        return f"{wait} of {len(answers())} answers wait" if wait else "Nothing waits."
+
+    @app.before_request
+    def let_in():
+        """Let a stranger see nothing; the token is in no address any more, but in a cookie."""
+        if hmac.compare_digest(request.args.get("token", "").encode(), token.encode()):
+            session["known"] = True
+            return redirect("/next")
+        return None if session.get("known") else abort(403)
+
+    @app.after_request
+    def protect(response):
+        response.headers.update(HEADERS)
+        return response
+
+    @app.get("/", provide_automatic_options=False)
+    def everything():
+        """Show the list of all answers."""
+        lines = []
+        for where, (row, question) in answers().items():
+            mark = row.marks[question]
+            state = Markup("<b>waits</b>") if mark is None else f"{mark:g}"
+            lines.append(LINE.format(where, row.student, question, state))
+        more = NEXT if waiting() else ""
+        body = LIST.format(kept.course.name, left(), more, Markup().join(lines))
+        return page("Marks by hand", body)
+
+    @app.get("/next", provide_automatic_options=False)
+    def following():
+        """Go to the first answer that waits, or to the list."""
+        return redirect([*waiting(), "/"][0], 303)
+
+    @app.route("/mark", methods=["GET", "POST"], provide_automatic_options=False)
+    def mark():
+        """Show an answer, or keep a mark and go to the next answer."""
+        where = "/mark?" + urlencode({n: request.args.get(n, "") for n in ("student", "question")})
+        with lock:
+            row, question = answers().get(where) or abort(404)
+            most, error = points[question], ""
+            given = kept.by_hand.get(row.key, {}).get(question, {"points": None, "comment": ""})
+            if request.method == "POST":
+                given = {name: request.form[name].strip() for name in ("points", "comment")}
+                with suppress(ValueError):
+                    number = float(given["points"].replace(",", ".")) if given["points"] else None
+                    if number is None or 0 <= number <= most:
+                        kept.mark_by_hand(row.key, question, number, given["comment"])
+                        return following()
+                error = f"Give a number from 0 to {most:g}."
+        answer, number = Markup(row.record["written"][question]["html"]), question.removeprefix("q")
+        entered = "" if given["points"] is None else given["points"]
+        shows = {"left": left(), "student": row.student, "number": number, "answer": answer}
+        shows |= {"most": most, "points": entered, "comment": given["comment"], "error": error}
+        shows |= dict(zip(("text", "guide"), texts[question], strict=True))
+        return page(f"{row.student}, {question}", FORM.format(**shows))
+
+    return app
+
+
+def mark_by_hand(path, folder=None):
+    """Show the answers that are marked by hand, until Ctrl-C or until the terminal is closed."""
+    folder = folder or MARKS / path.stem
+    kept, token = Kept(Course(path), folder), secrets.token_hex(16)
+    if not kept.records:
+        raise Refused(f"There is nothing to mark in {shown(folder)} yet: run make grade first.")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    # those who ask now are answered
+    server = make_server("127.0.0.1", 0, pages(kept, token), threaded=True)
+    for name in ("SIGHUP", "SIGTERM"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
+    where = f"http://127.0.0.1:{server.port}/?token={token}"
+    print(f"Enter the marks here: {where}\nEnd with Ctrl-C.", flush=True)
     try:
-        wait_for(port)
-        if open_browser:
-            webbrowser.open(address)
-        server.wait()
+        webbrowser.open(where)
+        server.serve_forever()
     except KeyboardInterrupt:
-        print("\nThe marks are kept. Now repeat the command that marks: make grade …")
+        pass
     finally:
-        server.terminate()
-
-
-def wait_for(port):
-    """Wait until a server answers at a port of this machine, at most a minute."""
-    for _ in range(600):
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
-            return
-        time.sleep(0.1)
+        Kept(kept.course, folder).write()  # with those who were marked meanwhile
+    with suppress(OSError):  # the terminal may be gone
+        print(f"\nThe marks are in {shown(folder / 'marks.csv')} and in the pages.", flush=True)

@@ -1,282 +1,160 @@
-"""A Jupyter kernel for other people's code: in a sandbox, with limits, ended when it breaks one."""
+"""A Python for other people's code: in a sandbox, with limits, ended when it breaks one.
 
-import base64
+The grader and it speak through two pipes, which nothing inside can lead elsewhere. It ends when its
+pipe does: a grader that is killed, at whatever moment, leaves none behind.
+"""
+
 import json
 import os
-import queue
-import shutil
+import re
+import signal
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from inspect import getsource
-from pathlib import Path
+from threading import Event, Timer
 
-import psutil
-import zmq
-from jupyter_client import KernelManager
-from nbformat import v4
+from . import inside
+from .sandbox import CELLS, bounded, environment, live_with_parent, sandbox
 
-from . import travel
-from .received import bounded_client, keep, read_answer
-from .sandbox import OTHER_USER, Limits, check_command, live_with_parent, sandbox
+STARTS = 60  # seconds in which Python must have started
+MESSAGE, ANSWER = 8 * 2**20, 2**20  # bytes of a reply: of outputs, and of what a function returns
+FORGED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)
+UNREADABLE = "it sent what is no answer"
+COLOURS = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07)")
 
 
 class Stopped(Exception):
     """The kernel is gone; the message says why, as part of a sentence."""
 
 
-class SandboxedManager(KernelManager):
-    """Starts the kernel by another command."""
-
-    limits = None
-
-    def format_kernel_cmd(self, extra_arguments=None):
-        """Return the command of the kernel."""
-        folder = Path(self.connection_file).parent
-        command = [sys.executable, "-m", "ipykernel_launcher", "-f", self.connection_file]
-        command += ["--HistoryManager.enabled=False", "--log-level=ERROR"]
-        return sandbox(folder, command, self.limits) if self.limits else command
-
-
 class Kernel:
     """The kernel of one student; use it in a `with` statement.
 
-    Parameters
-    ----------
-    limits : Limits
-    sandboxed : bool
-        False runs the code with all rights of the teacher, with the limits of time and output only.
+    The limit is that of a cell or a call, and a notebook may take `CELLS` times as long.
+    Without a sandbox the code has all rights of the teacher, and limits of time and output only.
     """
 
-    def __init__(self, limits, sandboxed=True):
-        self.limits, self.sandboxed = limits, sandboxed
-        self.until = None
-        self.manager = self.client = self.folder = None
-        self.done = []
+    def __init__(self, seconds, sandboxed=True):
+        self.seconds, self.sandboxed = seconds, sandboxed
+        self.process = self.group = None
+        self.number, self.done = 0, []
+        self.until = time.monotonic() + CELLS * seconds
 
     def __enter__(self):
-        """Start the time of the notebook."""
-        self.until = time.monotonic() + self.limits.notebook
         return self
 
     def __exit__(self, *_):
-        """End the kernel."""
         self.stop()
 
     def start(self):
         """Start a kernel and run the cells again that have run before."""
-        self.folder = Path(tempfile.mkdtemp(prefix="kernel-"))
-        connection = str(self.folder / "kernel.json")
-        self.manager = SandboxedManager(transport="ipc", connection_file=connection)
+        command, variables = [sys.executable, "-c", getsource(inside)], os.environ.copy()
         if self.sandboxed:
-            self.manager.limits = self.limits
-            self.manager.ip = f"/tmp/{self.folder.name}"  # sockets in the sandbox's own /tmp
-        self.manager.write_connection_file()
-        if self.sandboxed and os.geteuid() == 0:
-            os.chown(self.folder, OTHER_USER, OTHER_USER)
-            os.chown(connection, OTHER_USER, OTHER_USER)
-        # bwrap's own environment can be read inside; without a sandbox everything can
-        variables = {"PATH": os.environ["PATH"]} if self.sandboxed else os.environ.copy()
-        silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.manager.start_kernel(cwd="/", env=variables, preexec_fn=live_with_parent, **silent)
-        patience = time.monotonic() + 60
-        while not (sockets := self._sockets()):
-            self._still_starting(patience)
-            time.sleep(0.02)
-        self._connect(sockets, patience)
-        if self.sandboxed:
-            shutil.rmtree(self.folder)  # both sides have read it: nothing can be left behind
+            command, self.group = bounded(sandbox(command, self.seconds))
+            variables = environment()
+        parent, pipe = os.getpid(), subprocess.PIPE
+        pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL}
+        options = {"cwd": "/", "env": variables, "start_new_session": True}
+        options["preexec_fn"] = lambda: live_with_parent(parent)
+        self.process = subprocess.Popen(command, **pipes, **options)
+        try:
+            self._ask({"run": ""}, STARTS)
+        except Stopped:
+            raise OSError("Python does not start; see that memory and processes are free") from None
         again, self.done = self.done, []
-        for source in again:
+        for cell in again:
             with suppress(Stopped):
-                self.run(source)
-
-    def _connect(self, sockets, patience):
-        if self.client:
-            self._disconnect()
-        self.client = bounded_client()
-        self.client.load_connection_info(self.manager.get_connection_info(session=False))
-        self.client.session.key = self.manager.session.key
-        self.client.ip = sockets
-        self.client.start_channels(stdin=False, hb=False)
-        while not self._answers():
-            self._still_starting(patience)
-
-    def _disconnect(self):
-        self.client.stop_channels()
-        self.client.context.destroy(linger=0)
-
-    def _sockets(self):
-        """Return where the kernel's sockets are, seen from outside, once they are there."""
-        roots = [f"/proc/{process.pid}/root" for process in self._processes()]
-        for path in (f"{root}{self.manager.ip}" for root in (roots if self.sandboxed else [""])):
-            if os.path.exists(f"{path}-{self.manager.hb_port}"):  # the last one to appear
-                return path
-        return None
-
-    def _still_starting(self, patience):
-        if time.monotonic() > patience or not self.manager.is_alive():
-            self.stop()
-            raise OSError("Python does not start; see that memory and processes are free")
+                self.run(cell)
 
     def stop(self):
-        """End the kernel and all its processes, at once."""
-        if self.manager is None:
-            return
-        if self.client:
-            self._disconnect()
-        for process in self._processes():
-            with suppress(psutil.Error):
-                process.kill()
-        with suppress(Exception):
-            self.manager.shutdown_kernel(now=True)
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.manager = self.client = None
+        """End the kernel and all its processes, at once; what runs next starts a new one."""
+        if self.process:
+            end(self.process)
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                with suppress(OSError):  # what was not sent any more
+                    pipe.close()
+        for _ in range(100 if self.group else 0):  # the system may need a moment to end all
+            with suppress(OSError):
+                self.group.rmdir()
+                break
+            time.sleep(0.02)
+        self.process = self.group = None
 
     def run(self, source):
         """Run a cell and return its outputs; cells that ended are repeated in a new kernel.
 
-        Parameters
-        ----------
-        source : str
-
-        Returns
-        -------
-        list of nbformat.NotebookNode
-
-        Raises
-        ------
-        Stopped
-            If the kernel had to be ended, or ended itself. The next call starts a new one.
+        Raises Stopped if the kernel had to be ended, or ended itself.
         """
-        outputs, _ = self._execute(source)
+        outputs = self._execute({"run": source}, read_outputs)
         self.done.append(source)
         return outputs
 
     def call(self, name, arguments):
-        """Call a function in the kernel.
+        """Call a function, and return what `inside.answer` describes; raises Stopped as `run`."""
+        return self._execute({"call": name, "arguments": inside.pack(arguments)}, read_answer)
 
-        Parameters
-        ----------
-        name : str
-        arguments : tuple
+    def _execute(self, order, read):
+        try:
+            left = self.until - time.monotonic()
+            if left < 0:
+                raise Stopped(f"the notebook took more than {CELLS * self.seconds:g} s in all")
+            if self.process is None:
+                self.start()
+            return read(self._ask(order, min(left, self.seconds)))
+        except (Stopped, *FORGED) as error:
+            self.stop()
+            raise error if isinstance(error, Stopped) else Stopped(UNREADABLE) from error
 
-        Returns
-        -------
-        dict
-            As `travel.answer` describes it, with everything unpacked.
+    def _ask(self, order, seconds):
+        """Send an order and return the reply to it, whatever JSON that is.
 
-        Raises
-        ------
-        Stopped
-            As `run`, and if the kernel sends something that is not an answer.
+        When time is over, all processes end, and what waits here for a pipe reads its end.
         """
-        request = base64.b64encode(json.dumps(travel.pack(arguments)).encode()).decode()
-        code = (
-            f"_tools = {{}}\nexec({getsource(travel)!r}, _tools)\n"
-            f"_reply = _tools['answer'](globals(), {name!r}, {request!r})\n"
-        )
-        _, reply = self._execute(code, {"reply": "_reply"})
+        self.number += 1
+        late, process, most = Event(), self.process, MESSAGE if "run" in order else ANSWER
+        timer = Timer(seconds, lambda: (late.set(), end(process)))
+        timer.start()
         try:
-            return read_answer(reply)
-        except ValueError as error:
-            raise Stopped(f"the kernel sent {error}") from error
-
-    def _answers(self):
-        """Ask the kernel whether it is there, and wait for answers on both its channels."""
-        self.client.kernel_info()
-        with suppress(queue.Empty):
-            self.client.get_shell_msg(timeout=1)
-            self.client.get_iopub_msg(timeout=0.2)
-            return True
-        return False
-
-    def _execute(self, source, expressions=None):
-        """Run code within the limits; return the outputs and the kernel's reply."""
-        if time.monotonic() > self.until:
-            raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
-        if self.client is None:
-            self.start()
-        try:
-            return self._wait_for(
-                self.client.execute(source, user_expressions=expressions, allow_stdin=False)
-            )
-        except Stopped:
-            self.stop()
-            raise
-        except Exception as error:  # what a kernel sends need not be a message
-            self.stop()
-            raise Stopped("the kernel sent something that is no message") from error
-
-    def _wait_for(self, request):
-        """Read what the kernel sends until a request is done, and watch it meanwhile."""
-        outputs, size, reply, idle = [], 0, None, False
-        shell, iopub = self.client.shell_channel, self.client.iopub_channel
-        poller = zmq.Poller()
-        poller.register(shell.socket, zmq.POLLIN)
-        poller.register(iopub.socket, zmq.POLLIN)
-        end, watch = time.monotonic() + self.limits.cell, 0
-        while reply is None or not idle:
-            now = time.monotonic()
-            if now > self.until:
-                raise Stopped(f"the notebook took more than {self.limits.notebook:g} s in all")
-            if now > end and reply is None:
-                raise Stopped(f"it took more than {self.limits.cell:g} s")
-            if now > end:  # the sign that all was printed was lost in a flood
-                self._connect(self.client.ip, now + self.limits.cell)
-                break
-            if now > watch:
-                self._watch()
-                watch = now + 0.1
-            ready = dict(poller.poll(50))
-            if shell.socket in ready:
-                message = shell.get_msg(timeout=1)
-                if message["parent_header"].get("msg_id") == request:
-                    reply, end = message["content"], min(end, now + 2)
-                    if any(item["source"] == "ask_exit" for item in reply.get("payload", [])):
-                        raise Stopped("it ended Python")
-            if iopub.socket in ready:
-                message = iopub.get_msg(timeout=1)
-                if message["parent_header"].get("msg_id") != request:
-                    continue
-                if message["content"].get("execution_state") == "idle":
-                    idle = True
-                elif message["msg_type"] in {"stream", "error", "execute_result", "display_data"}:
-                    size = keep(outputs, v4.output_from_msg(message), size)
-        return outputs, reply
-
-    def _processes(self):
-        with suppress(psutil.Error, AttributeError):
-            kernel = psutil.Process(self.manager.provisioner.pid)
-            return [*kernel.children(recursive=True), kernel]
-        return []
-
-    def _watch(self):
-        """End the kernel if it is gone, or uses too much."""
-        if not self.manager.is_alive():
-            raise Stopped("it ended Python")
-        if not self.sandboxed:
-            return
-        memory = count = 0
-        for process in self._processes():
-            with suppress(psutil.Error):
-                memory += process.memory_info().rss
-                count += 1
-        if memory > self.limits.memory:
-            raise Stopped(f"it used more than {self.limits.memory / 2**30:g} GiB of memory")
-        if count > self.limits.processes:
-            raise Stopped(f"it started more than {self.limits.processes} processes")
+            process.stdin.write(json.dumps(order | {"number": self.number}).encode() + b"\n")
+            process.stdin.flush()
+            while line := process.stdout.readline(most + 1):
+                if len(line) > most:
+                    raise Stopped(f"it sent more than {most // 2**20} MiB")
+                reply = json.loads(line)
+                if not isinstance(reply, dict) or reply.get("number") == self.number:
+                    return reply
+        except OSError:
+            pass
+        finally:
+            timer.cancel()
+        if late.is_set():
+            raise Stopped(f"it took more than {seconds:.3g} s")
+        raise Stopped("it ended Python, or used more memory than there is for it")
 
 
-def check_sandbox():
-    """Return None if the sandbox works here, and otherwise the reason why not."""
-    reason = check_command()
-    if reason:
-        return reason
-    try:
-        with Kernel(Limits()) as kernel:
-            return None if kernel.run("print('works')") else "nothing comes out of it"
-    except (Stopped, OSError) as error:
-        return str(error)
+def end(process):
+    """End a process with all that it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def read_answer(reply):
+    """Return what `inside.answer` describes, with everything unpacked.
+
+    A reply may be forged, and whatever JSON it is: the caller expects any of these errors.
+    """
+    found = {"changed": bool(reply["changed"])}
+    found["warnings"] = [str(text)[:500] for text in list(reply["warnings"])[:10]]
+    if "error" in reply:
+        name, text = reply["error"]
+        return found | {"error": [str(name)[:100], str(text)[:500]]}
+    return found | {"result": inside.unpack(reply["result"])}
+
+
+def read_outputs(reply):
+    """Return the outputs of a cell, as pairs of a kind and a text; see `read_answer`."""
+    pairs = [(str(kind), COLOURS.sub("", str(text))) for kind, text in reply["outputs"][:1000]]
+    return [tuple(t.encode("utf-8", "replace").decode() for t in pair) for pair in pairs]

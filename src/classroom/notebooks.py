@@ -3,61 +3,39 @@
 import json
 import re
 from collections import defaultdict
-from pathlib import PurePosixPath
 
 import nbformat
+from nbformat import v4
 
-from .collect import NOISE, Unmarkable, archive_files, printable
+from .collect import Unmarkable, printable
+from .course import ANSWERS, role
 
-TOGETHER = 100 * 2**20  # bytes of all files of a student
-MOST = 200  # files of a student, and of an archive among them
 CELLS = 2000  # of a notebook
+LONGEST = 50_000  # characters in a cell; the notebooks of students say so
+ALL = 400_000  # characters in all cells
+OURS = re.compile(r"^# Run this cell (first|last): it (installs|checks) ", re.M)  # for students
 
 
-def notebook_of(handed_in, master):
-    """Return a student's notebook of an assignment, put back into the released form.
+def notebook_of(files, master):
+    """Return a student's notebook of an assignment, put back into the form of the released one.
 
-    Parameters
-    ----------
-    handed_in : HandedIn
-    master : nbformat.NotebookNode
-        The assignment as it was released.
-
-    Returns
-    -------
-    nbformat.NotebookNode
-
-    Raises
-    ------
-    Unmarkable
-        If there is no such notebook, or more than one.
+    `files` are as `HandedIn.contents` returns them. Raises Unmarkable if there is no such notebook
+    among them, or more than one.
     """
-    found, reasons, size = {}, [], 0
-    blank = json.dumps(assemble(master, master), sort_keys=True)
-    waiting = [(name, read, True) for name, read in sorted(handed_in.files.items())[:MOST]]
-    while waiting:
-        name, read, outermost = waiting.pop(0)
-        last = PurePosixPath(name).name
+    found, reasons, known = {}, [], named_cells(master).keys()
+    for name, content in files.items():
         try:
-            content = read()
-            size += len(content)
-            if size > TOGETHER:
-                raise Unmarkable(f"There are more than {TOGETHER // 2**20} MiB of files.")
-            if content[:4] == b"PK\3\4" and outermost:  # an archive, but none in another
-                inner = [i for i in archive_files(last, content).items() if i[1]][:MOST]
-                waiting += [(n, r, False) for n, r in inner if not NOISE.search(n)]
-                continue
-            theirs = read_notebook(printable(last), content)
-            if not answers_in(theirs, master):
-                raise Unmarkable(f"{printable(last)} is no notebook of this assignment.")
+            if isinstance(content, str):
+                raise Unmarkable(content)
+            theirs = read_notebook(printable(name), content)
+            if known.isdisjoint(map(grade_id, theirs.cells)):
+                raise Unmarkable(f"{printable(name)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
-            found.setdefault(json.dumps(notebook, sort_keys=True), (printable(last), notebook))
+            found.setdefault(content_of(notebook), (printable(name), notebook))
         except Unmarkable as reason:
             reasons.append(str(reason))
-            if size > TOGETHER:
-                break
-    if len(found) > 1:
-        found.pop(blank, None)  # the assignment as it was given out
+    if len(found) > 1:  # without the assignment as it was given out
+        found.pop(content_of(assemble(master, master)), None)
     if len(found) > 1:
         names = " and ".join(sorted(name for name, _ in found.values()))
         raise Unmarkable(f"There are {len(found)} different notebooks: {names}; keep one.")
@@ -69,12 +47,13 @@ def notebook_of(handed_in, master):
 def read_notebook(name, content):
     """Return a notebook of any age, or say why it is none."""
     try:
-        text = content.decode("utf-8-sig")
-        data = json.loads(text)
-    except (UnicodeDecodeError, ValueError, RecursionError):
+        data = json.loads(content.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        if re.search(rb"^(<{7}|>{7}) ", content, flags=re.M):
+            raise Unmarkable(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
         if name.lower().endswith(".ipynb"):
             raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
-        raise Unmarkable(f"{name} is no notebook (.ipynb).") from None
+        data = None
     if not isinstance(data, dict) or "nbformat" not in data:
         raise Unmarkable(f"{name} is no notebook (.ipynb).")
     try:
@@ -89,9 +68,19 @@ def read_notebook(name, content):
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
     except Exception:
         raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
-    if len(notebook.cells) > CELLS:
+    lengths = [len(cell.source) for cell in notebook.cells]
+    if len(lengths) > CELLS:
         raise Unmarkable(f"{name} has more than {CELLS} cells.")
+    if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
+        long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
+        raise Unmarkable(f"{name} is too long: {long}.")
     return notebook
+
+
+def content_of(notebook):
+    """Return what two notebooks with the same text have in common, whatever their identifiers."""
+    cells = notebook.cells
+    return json.dumps([[c.cell_type, c.source.strip(), c.get("attachments")] for c in cells])
 
 
 def grade_id(cell):
@@ -106,78 +95,72 @@ def assemble(theirs, master):
 
     Cells are known by their names, which are in their metadata and, where a program has dropped
     these, in their identifiers. Pieces of an answer that was split or copied are joined. Everything
-    but answers and added cells is taken from the assignment.
-
-    Parameters
-    ----------
-    theirs, master : nbformat.NotebookNode
-
-    Returns
-    -------
-    nbformat.NotebookNode
-        With every cell of the assignment once, in its form, and no outputs.
+    but answers and added cells is taken from the assignment, of which every cell is there once, in
+    its form. There are no outputs.
     """
-    named = named_cells(master)
-    pieces = defaultdict(list)
-    for cell in theirs.cells:
-        pieces[grade_id(cell)].append(cell)
-    cells, left, free = [], list(named), {cell.get("id") for cell in master.cells}
+    named, pieces, before, added = named_cells(master), defaultdict(list), {}, []
     for cell in theirs.cells:
         name = grade_id(cell)
         if name in named:
-            if name in left:
-                place = left.index(name)
-                cells += [answered(named[n], pieces[n]) for n in left[: place + 1]]
-                left = left[place + 1 :]
-        elif cell.cell_type in {"code", "markdown"}:
-            plain = nbformat.from_dict({"cell_type": cell.cell_type, "metadata": {}})
-            plain.id = name if name in free else None
-            free.discard(name)
-            plain.source = cell.source
-            if cell.cell_type == "code":
-                plain.outputs, plain.execution_count = [], None
-            cells.append(plain)
-    cells += [answered(named[n], pieces[n]) for n in left]
+            pieces[name].append(cell)
+            if name not in before:
+                before[name], added = added, []
+        elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
+            new = getattr(v4, f"new_{cell.cell_type}_cell")(cell.source)
+            added.append(with_pictures(new, [cell]))
+    cells = []
+    for name, cell in named.items():
+        cells += [*before.get(name, []), answered(nbformat.from_dict(cell), pieces[name])]
+    cells += added
     for number, cell in enumerate(cells):
-        if cell.id is None:
-            cell.id = f"added-{number}"
+        cell.id = cell.id if cell.id in named else f"added-{number}"
     return nbformat.from_dict({**master, "cells": cells})
-
-
-def answers_in(theirs, master):
-    """Return whether a notebook has any cell of the assignment."""
-    return not named_cells(master).keys().isdisjoint(map(grade_id, theirs.cells))
 
 
 def named_cells(master):
     """Return the answers and tests of an assignment by their names."""
-    return {cell.metadata.nbgrader.grade_id: cell for cell in master.cells if is_named(cell)}
-
-
-def is_named(cell):
-    """Return whether a cell of the assignment is an answer or a test."""
-    return "grade_id" in cell.metadata.get("nbgrader", {})
+    return {cell.id: cell for cell in master.cells if "nbgrader" in cell.metadata}
 
 
 def answered(cell, pieces):
     """Return a cell of the assignment with the student's answer, if it is one."""
-    cell = nbformat.from_dict(cell)
-    if cell.metadata.nbgrader.solution:
-        written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
-        if written or not pieces:
-            cell.source = "\n".join(piece.source for piece in written)
-        pictures = [piece.attachments for piece in written if "attachments" in piece]
-        if pictures and cell.cell_type == "markdown":  # what was pasted into an answer
-            cell.attachments = {k: v for one in pictures for k, v in clean_pictures(one).items()}
+    if role(cell) not in ANSWERS:
+        return cell
+    written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
+    if written or not pieces:
+        cell.source = "\n".join(piece.source for piece in written)
+    return with_pictures(cell, pieces)
+
+
+def with_pictures(cell, pieces):
+    """Return a cell, if it is text with what was pasted into the pieces of it."""
+    found = {}
+    for attachments in (piece.get("attachments") for piece in pieces):
+        for name, data in attachments.items() if isinstance(attachments, dict) else ():
+            for kind in ("image/png", "image/jpeg"):
+                if isinstance(data, dict) and isinstance(data.get(kind), str):
+                    found[printable(str(name))] = {kind: data[kind]}
+    if found and cell.cell_type == "markdown":
+        cell.attachments = found
     return cell
 
 
-def clean_pictures(attachments):
-    """Return the pictures among what is attached to a cell."""
-    found = {}
-    for name, data in attachments.items() if isinstance(attachments, dict) else ():
-        for kind in ("image/png", "image/jpeg"):
-            text = data.get(kind) if isinstance(data, dict) else None
-            if isinstance(text, str) and re.fullmatch(r"[A-Za-z0-9+/=\s]+", text):
-                found[printable(str(name))] = {kind: text}
-    return found
+def written_by_hand(notebook, master):
+    """Return what was written for each answer that is marked by hand and not blank, as cells.
+
+    An answer beside its cell counts as well: in a cell that was added after the tests before, in
+    the text of the question, in a raw cell.
+    """
+    lines = {line.strip() for cell in master.cells for line in cell.source.splitlines()}
+    found, beside = {}, []  # what was written since the last test, and after an answer
+    for cell in notebook.cells:
+        mine = [line for line in cell.source.splitlines() if line.strip() not in lines]
+        part = nbformat.from_dict({**cell, "source": "\n".join(mine).strip()})
+        parts = [part] if part.source or part.get("attachments") else []
+        if role(cell) == "essay":
+            found[cell.id] = beside = beside + parts
+        elif role(cell):
+            beside = []
+        else:
+            beside += parts
+    return {name: parts for name, parts in found.items() if parts}

@@ -1,6 +1,5 @@
 """Release an assignment: prove it, and make the notebook for students."""
 
-import tempfile
 from pathlib import Path
 
 import nbformat
@@ -9,37 +8,64 @@ from nbformat import v4
 
 from book_tools.first_cell import first_cell_source
 
-from .course import Course, Failed, Refused
-from .kernel import check_sandbox
-from .repository import ROOT, shown
+from .course import ANSWERS, Course, Failed, Refused, leaks, role
+from .marking import judge
+from .notebooks import ALL, LONGEST, assemble
+from .repository import RELEASED, ROOT, shown
+from .sandbox import SECONDS, check_sandbox
+from .workers import side_by_side
 
 
-def release_assignment(path, folder, cell_seconds=10.0, sandboxed=True):
+def release_assignment(path, folder=None, seconds=SECONDS, sandboxed=True):
     """Make the notebook for students, if the assignment is sound."""
     sandboxed = sandboxed and check_sandbox() is None  # the answers are the teacher's own
     print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
-    with tempfile.TemporaryDirectory(prefix="release-") as work:
-        course = Course(path, Path(work), sandboxed, cell_seconds)
-        try:
-            course.prove()
-        except (Refused, Failed) as reason:
-            raise Refused(f"“{path.stem}” is not released: {reason}") from None
-        notebook = course.released()
-    notebook.cells.insert(1, first_cell(path.stem))
+    course = Course(path)
+    reasons = dict.fromkeys(prove(course, seconds, sandboxed))
+    if reasons:
+        raise Refused(f"“{path.stem}” is not released: {'; '.join(reasons)}.")
+    folder = folder or RELEASED
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{path.stem}.ipynb"
-    nbformat.write(notebook, target)
+    nbformat.write(for_students(course), target)
     points = " + ".join(f"{points:g}" for points in course.questions().values())
-    print(
-        f"Model answers earn every point ({points}), blank answers none, nothing is left of them."
-    )
-    print(f"Give this to students: {shown(target)}")
+    earn = f"Model answers earn every point ({points}), blank answers none"
+    print(f"{earn}, nothing is left of them.\nGive this to students: {shown(target)}")
     print(f"Keep this, with answers, tests and marking guide: {shown(path)}")
 
 
-def first_cell(name):
-    """Return the cell that installs the package where it is missing."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text())
+def prove(course, seconds, sandboxed):
+    """Return why the assignment cannot be given to students.
+
+    The model answers must earn every point, and blank answers none; no line of an answer or a
+    hidden test may be left in what students get.
+    """
+    reasons, questions = leaks(course.source, course.released), course.questions()
+    model, blank = (assemble(own, course.released) for own in (course.source, course.released))
+    tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
+    found = side_by_side(lambda one: judge(course, one[0], seconds, sandboxed, one[1]), tries, 600)
+    for (notebook, _), marks in zip(tries, found, strict=True):
+        if isinstance(marks, Failed):
+            return [str(marks)]
+        for name, mark in marks[0].items():
+            if notebook is model and mark != questions[name]:
+                reasons.append(f"the model answer to {name} earns {mark:g} of {questions[name]:g}")
+            if notebook is blank and mark:
+                reasons.append(f"a blank answer to {name} earns {mark:g}")
+    return reasons
+
+
+def for_students(course):
+    """Return the notebook with a first cell that installs and a last one that checks."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     place = config["repository"]["url"], config["repository"]["branch"]
-    text = first_cell_source(config["title"], config["html"]["baseurl"], *place)
-    return v4.new_code_cell(text, id=f"{name}-install")
+    first = first_cell_source(config["title"], config["html"]["baseurl"], *place)
+    last = Path(__file__).with_name("last_cell.py").read_text(encoding="utf-8")
+    last = last.partition('"""\n\n')[2].strip()
+    answers = {c.id: course.question(c) for c in course.released.cells if role(c) in ANSWERS}
+    for name, value in {"ANSWERS": answers, "LONGEST": LONGEST, "ALL": ALL}.items():
+        last = last.replace(f"{name} = None", f"{name} = {value!r}")
+    notebook = nbformat.from_dict(course.released)
+    notebook.cells.insert(1, v4.new_code_cell(first, id=f"{course.name}-install"))
+    notebook.cells.append(v4.new_code_cell(last, id=f"{course.name}-check"))
+    return notebook

@@ -1,93 +1,105 @@
 """The sandbox for other people's code, and its limits: the command that runs another one in it."""
 
 import ctypes
+import functools
 import os
 import platform
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from dataclasses import dataclass
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "stable_softmax"  # what answers may import besides the environment
-OTHER_USER = 61234  # nobody's number: what the code runs as when a teacher is root
+OTHER_USER = "61234"  # nobody's number: what the code runs as when a teacher is root
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the code of one student may use.
-
-    Parameters
-    ----------
-    cell : float
-        Seconds for a cell or one call of a function; a notebook may take twelve times that.
-    memory, files : int
-        Bytes in memory, and of files (which are in memory as well), of all processes together.
-    processes : int
-        Processes and threads.
-    """
-
-    cell: float = 10
-    memory: int = 2 * 2**30
-    files: int = 64 * 2**20
-    processes: int = 64
-
-    @property
-    def notebook(self):
-        """Seconds for all of a notebook."""
-        return 12 * self.cell
+# what the code of one student may use: bytes, files in memory counted as well, and processes
+MEMORY, FILES, PROCESSES = 2 * 2**30, 64 * 2**20, 64
+SECONDS, CELLS = 10, 12  # of a cell, if the teacher says nothing; a notebook may take 12 times that
 
 
-def live_with_parent():
+def live_with_parent(parent):
     """End this process when its parent ends, and drop the keys that its session keeps for it."""
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         system.prctl(1, signal.SIGKILL)
+        if os.getppid() != parent:  # it has ended already
+            os._exit(1)
         join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
         if join_session_keyring:
             system.syscall(join_session_keyring, 1, None)
 
 
-def package_folders():
-    """Return where the package for students is, and nothing that is beside it."""
-    package = find_spec(PACKAGE)  # without importing it
-    return list(package.submodule_search_locations) if package else []
+def memory_group():
+    """Return a new control group that bounds the memory, or None where none can be made.
+
+    Only the system can bound all memory of several processes together, of whatever kind: files,
+    pipes and what they share as well.
+    """
+    limits = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # of both versions
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, kind, own = line.split(":", 2)
+        above = Path("/sys/fs/cgroup", kind, own[1:])
+        above = above if above.is_dir() else Path("/sys/fs/cgroup", kind)
+        group = above / f"classroom-{os.getpid()}-{os.urandom(4).hex()}"
+        for old in above.glob("classroom-*"):  # of a grader that was killed
+            with suppress(OSError):
+                if not Path("/proc", old.name.split("-")[1]).exists():
+                    old.rmdir()
+        with suppress(OSError):
+            if kind in limits and (above / limits[kind]).exists():
+                group.mkdir()
+                (group / limits[kind]).write_text(f"{MEMORY}")
+                return group
+    return None
 
 
-def sandbox(folder, command, limits):
-    """Return the command that runs another one in a sandbox.
+@functools.cache
+def memory_scope():
+    """Return the command of systemd that bounds the memory of another one, or None."""
+    scope = ["systemd-run", "--scope", "--quiet", "--collect", f"--property=MemoryMax={MEMORY}"]
+    scope += ["--property=MemorySwapMax=0", *([] if os.geteuid() == 0 else ["--user"]), "--"]
+    with suppress(OSError):
+        if subprocess.run([*scope, "true"], capture_output=True, env=environment()).returncode == 0:
+            return scope
+    return None
+
+
+def bounded(command):
+    """Return the command that runs another one with a bound for all its memory, and its group.
+
+    Where the system has no group for it, that is None, and without systemd the command is the same.
+    """
+    group = memory_group()
+    if group:
+        enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group / "cgroup.procs")]
+        return [*enter, *command], group
+    return [*(memory_scope() or []), *command], None
+
+
+def environment():
+    """Return the variables of the commands around the sandbox; its code can read them."""
+    return {"PATH": os.environ["PATH"], "XDG_RUNTIME_DIR": f"/run/user/{os.getuid()}"}
+
+
+def sandbox(command, seconds):
+    """Return the command that runs another one in a sandbox, with a limit for each cell.
 
     Inside there are Python, the package of the book and a small ``/tmp`` in memory; no network, no
     other files and processes, no rights, nothing on the disk to write to. For root, who would keep
     the rights of root towards the limits, the code runs as another user.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        What can be read besides.
-    command : list of str
-    limits : Limits
-
-    Returns
-    -------
-    list of str
     """
-    root = os.geteuid() == 0
+    root, package = os.geteuid() == 0, find_spec(PACKAGE)  # without importing it
     shown = ["/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/localtime", "/etc/ld.so.cache"]
-    shown += [sys.base_prefix, sys.prefix, *package_folders()]
-    variables = {
-        "PATH": f"{sys.prefix}/bin:/usr/bin:/bin",
-        "HOME": "/tmp",
-        "LANG": "C.UTF-8",
-        "PYTHONHASHSEED": "0",  # the same notebook, the same marks
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "OMP_NUM_THREADS": "1",
-        "MPLBACKEND": "agg",
-    }
+    shown += [sys.base_prefix, sys.prefix]
+    shown += list(package.submodule_search_locations) if package else []
+    variables = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+    variables |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}  # the same marks each time
+    variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    variables["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     argv = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
     argv += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
     argv += ["--unshare-cgroup-try"]
@@ -97,35 +109,31 @@ def sandbox(folder, command, limits):
         argv += ["--unshare-user", "--disable-userns"]
     argv += ["--proc", "/proc", "--dev", "/dev"]
     for path in ("/tmp", "/dev/shm"):
-        argv += ["--perms", "1777", "--size", str(limits.files), "--tmpfs", path]
-    shown.append(str(folder))
-    parents = {str(parent) for path in shown for parent in Path(path).parents}
-    for path in sorted(parents):  # another user than root may enter them
-        argv += ["--perms", "0755", "--dir", path]
+        argv += ["--perms", "1777", "--size", str(FILES), "--tmpfs", path]
+    for folder in sorted({str(folder) for path in shown for folder in Path(path).parents}):
+        argv += ["--perms", "0755", "--dir", folder]  # another user than root may enter it
     for path in shown:
         argv += ["--ro-bind-try", path, path]
     argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
     for name, value in variables.items():
         argv += ["--setenv", name, value]
     if root:  # become the other user, and then take user namespaces from it as well
-        user = f"{OTHER_USER}"
-        argv += ["setpriv", "--reuid", user, "--regid", user, "--clear-groups"]
+        argv += ["setpriv", "--reuid", OTHER_USER, "--regid", OTHER_USER, "--clear-groups"]
         argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
         argv += ["--die-with-parent", "--dev-bind", "/", "/"]
-    ceilings = {"as": 2 * limits.memory, "cpu": int(limits.notebook) + 30, "core": 0}
-    ceilings |= {"fsize": limits.files, "nproc": limits.processes, "nofile": 256}
+    ceilings = {"as": 2 * MEMORY, "data": MEMORY, "cpu": int(CELLS * seconds) + 30}
+    ceilings |= {"core": 0, "fsize": FILES, "nproc": PROCESSES, "nofile": 256}
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
 
 
-def check_command():
-    """Return None if the command of the sandbox works here, and otherwise the reason why not."""
+def check_sandbox():
+    """Return None if Python starts in the sandbox here, and otherwise the reason why not."""
     if sys.platform != "linux":
         return "it needs Linux"
     missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
     if missing:
         return f"{' and '.join(missing)} not found"
-    with tempfile.TemporaryDirectory(prefix="kernel-") as folder:
-        tried = subprocess.run(sandbox(Path(folder), ["true"], Limits()), capture_output=True)
-    if tried.returncode:
-        return tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
-    return None
+    command = sandbox([sys.executable, "-c", "import IPython"], SECONDS)
+    tried = subprocess.run(command, capture_output=True, env=environment())
+    failed = tried.stderr.decode(errors="replace").strip() or "bubblewrap fails"
+    return failed if tried.returncode else None

@@ -1,48 +1,89 @@
-"""The marks as tables, for teachers and for learning platforms."""
+"""The marks as tables, for teachers and for learning platforms, and the pages to send back."""
 
 import csv
 import io
 import os
+import re
+import zipfile
+
+# What Moodle's importer knows in the language of the teacher: the word before each number, whose
+# length it cuts off, and the columns of its grading worksheet, with the comments as the last one.
+MOODLE = {
+    "en": "Participant |Identifier|Full name|Grade|Maximum Grade|Last modified (grade)|"
+    "Feedback comments",
+    "de": "Teilnehmer/in|ID|Vollständiger Name|Bewertung|Bestwertung|Zuletzt geändert (Bewertung)|"
+    "Feedback als Kommentar",
+    "fr": "Participant|Identifiant|Nom complet|Note|Note maximale|Dernière modification (note)|"
+    "Feedback par commentaires",
+    "es": "Participante|Identificador|Nombre completo|Calificación|Calificación máxima|"
+    "Última modificación (calificación)|Comentarios de retroalimentación",
+    "zh": "参与者|识别码|全名|成绩|最高成绩|最后修改（教师）|反馈评论",  # noqa: RUF001
+}
+UNCHANGED = "-"  # the last change of a grade, in a worksheet in which nobody has one yet
+# where a spreadsheet may begin a cell, and what may begin a formula
+FORMULA = re.compile(r"(^|[;,\t|\r\n])([ \t\r\n]*)(?=[=+\-@＝＋－＠])")  # noqa: RUF001
 
 
-def write_marks(folder, course, platform, rows):
-    """Write marks.csv, and for Moodle and Canvas a table as they import it."""
-    points = course.questions()
+def write_tables(folder, course, rows, language="en", column=None):
+    """Write marks.csv, and for Moodle and Canvas tables as they import them."""
+    points, (participant, *worksheet) = course.questions(), MOODLE[language].split("|")
     highest = f"{sum(points.values()):g}"
-    number = {"moodle": ["Identifier"], "canvas": ["ID"]}.get(platform, [])
+    platforms = {row.record["platform"] for row in rows} - {""}
+    number = [{"moodle": worksheet[0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
     header = ["student", *number, *(f"{name} ({p:g})" for name, p in points.items())]
-    table = [[*header, f"total ({highest})", "note"]]
-    moodle = [["Identifier", "Full name", "Grade", "Maximum Grade", "Feedback comments"]]
-    canvas = [["Student", "ID", "Section", course.name]]
-    canvas.append(["    Points Possible", "", "", highest])
+    made = {"marks": [[*header, f"total ({highest})", "note"]], "moodle": [worksheet[:-1]]}
+    made["moodle-comments"] = [worksheet]
+    made["canvas"] = [["Student", "ID", "Section", column or course.name]]
+    made["canvas"] += [["    Points Possible", "", "", highest]]
     for row in rows:
-        marks = row["marks"].values()
-        total = sum(mark or 0 for mark in marks)
-        complete = "" if None in marks else f"{total:g}"
-        identifier = f"Participant {row['number']}" if platform == "moodle" else row["number"]
-        table.append([row["student"], *([identifier] if number else [])])
-        table[-1] += ["" if mark is None else f"{mark:g}" for mark in marks]
-        table[-1] += [f"{total:g}", row["note"]]
-        if not row["number"]:  # nobody whom the platform knows
-            continue
-        moodle.append([identifier, row["student"], complete, highest, row["note"]])
-        canvas.append([row["student"], row["number"], "", complete])
-    write_csv(folder / "marks.csv", table)
-    if platform:
-        write_csv(folder / f"{platform}.csv", {"moodle": moodle, "canvas": canvas}[platform])
+        name, platform = row.record["number"], row.record["platform"]
+        name = f"{participant}{name}" if platform == "moodle" else name
+        marks = ["" if mark is None else f"{mark:g}" for mark in row.marks.values()]
+        line = [row.student, *([name] if number else []), *marks, f"{row.total:g}", row.note]
+        made["marks"].append(line)
+        grade = "" if row.refused or row.waiting else f"{row.total:g}"
+        if platform == "canvas":
+            made["canvas"].append([row.student, name, "", grade])
+        elif platform == "moodle":
+            made["moodle"].append([name, row.student, grade, highest, UNCHANGED])
+            says = [row.refused, *(f"{q}: {t}" for q, t in row.comments.items())]
+            if any(says):  # an empty comment would erase the one that is there
+                made["moodle-comments"].append([*made["moodle"][-1], " ".join(says).strip()])
+    for name, lines in made.items():
+        kind = name.partition("-")[0]
+        if kind in {"marks", *platforms} and (name != "moodle-comments" or lines[1:]):
+            write_csv(folder / f"{name}.csv", lines)
+        else:
+            (folder / f"{name}.csv").unlink(missing_ok=True)
 
 
 def write_csv(path, lines):
     """Write a table that spreadsheets and learning platforms read, all signs included."""
     text = io.StringIO()
     writer = csv.writer(text)
-    for line in lines:  # a spreadsheet must not take a name for a formula
-        writer.writerow(f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text for text in line)
+    for line in lines:  # a spreadsheet must not take a name, or a part of it, for a formula
+        writer.writerow(c if c == UNCHANGED else FORMULA.sub(r"\1\2'", c) for c in line)
     write_atomically(path, text.getvalue(), "utf-8-sig")
 
 
-def write_atomically(path, text, encoding="utf-8"):
+def write_zips(folder, course, rows):
+    """Write the pages in a zip for each platform, with the names that it takes them back under."""
+    for platform, inside in {"moodle": f"/{course.name}.html", "canvas": ".html"}.items():
+        path, content = folder / f"feedback-for-{platform}.zip", io.BytesIO()
+        sent = [row for row in rows if row.record["platform"] == platform and row.record["place"]]
+        with zipfile.ZipFile(content, "w") as archive:
+            for row in sent:
+                page = (folder / "feedback" / f"{row.key}.html").read_bytes()
+                entry = zipfile.ZipInfo(f"{row.record['place']}{inside}")  # the same each time
+                archive.writestr(entry, page, zipfile.ZIP_DEFLATED)
+        if sent:
+            write_atomically(path, content.getvalue())
+        else:
+            path.unlink(missing_ok=True)
+
+
+def write_atomically(path, content, encoding="utf-8"):
     """Write a file so that an interruption leaves the old one or the new one."""
-    temporary = path.with_suffix(".part")
-    temporary.write_bytes(text.encode(encoding))
+    temporary = path.with_name(f"{path.name}.part")
+    temporary.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
     os.replace(temporary, path)

@@ -14,6 +14,14 @@ from tests.pages import ROOT
 
 FOLDER = ROOT / "book/assignments"
 NAMES = ["temperature", "smoothing", "streaming"]
+FUNCTIONS = {
+    "temperature-q1": ["softmax_at"],
+    "temperature-q2": ["masked_softmax_at"],
+    "smoothing-q1": ["smoothed_loss"],
+    "smoothing-q2": ["smoothed_gradient"],
+    "streaming-q1": ["focal_loss"],
+    "streaming-q2": ["running_lse"],
+}
 NOTHING, VISIBLE_ONLY = "nothing", "the visible test only"
 
 
@@ -61,6 +69,14 @@ def earned(question, answer, seed):
     """Which of the two test cells of a question an answer passes."""
     namespace = namespace_of(question.split("-")[0], seed)
     run(answer, namespace)
+
+    def forget():
+        """Leave what the text of the answer says, as a new Python does in marking."""
+        fresh = namespace_of(question.split("-")[0], seed)
+        run(answer, fresh)
+        namespace.update({name: fresh[name] for name in FUNCTIONS[question]})
+
+    namespace["FORGET"] = forget
     tests = [cell_of(f"{question}-{kind}").source for kind in ("visible", "hidden")]
     return [passes(test, namespace) for test in tests]
 

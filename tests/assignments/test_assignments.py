@@ -11,6 +11,7 @@ import yaml
 import stable_softmax
 from tests.assignments.engine import (
     FOLDER,
+    FUNCTIONS,
     NAMES,
     cell_of,
     cells,
@@ -25,17 +26,9 @@ from tests.pages import BELITTLING, ROOT
 
 QUESTIONS = [f"{name}-q{n}" for name in NAMES for n in (1, 2)]
 POINTS = {"q1-visible": 1, "q1-hidden": 3, "q2-visible": 1, "q2-hidden": 2, "q3": 3}
-FUNCTIONS = {
-    "temperature-q1": ["softmax_at"],
-    "temperature-q2": ["masked_softmax_at"],
-    "smoothing-q1": ["smoothed_loss"],
-    "smoothing-q2": ["smoothed_gradient"],
-    "streaming-q1": ["focal_loss"],
-    "streaming-q2": ["running_lse"],
-}
 SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n.*?^ *### END SOLUTION", re.M | re.S)
 HIDDEN = re.compile(r"### BEGIN HIDDEN TESTS\n.*\n### END HIDDEN TESTS\Z", re.S)
-BLANK = "    # YOUR CODE HERE\n    raise NotImplementedError()"  # as nbgrader writes it
+BLANK = "    raise NotImplementedError()"
 
 
 def prose(name):
@@ -187,3 +180,18 @@ def test_the_package_has_no_such_function(question):
         modules.append(importlib.import_module(module.name))
     for function in FUNCTIONS[question]:
         assert [m.__name__ for m in modules if hasattr(m, function)] == []
+
+
+@every_question
+def test_a_right_result_in_a_shorter_format_than_was_asked_for_earns_nothing(question):
+    [name] = FUNCTIONS[question]
+    shorter = f"""
+full = {name}
+
+def {name}(*arguments):
+    result = full(*arguments)
+    if isinstance(result, tuple):
+        return result[0], result[1].astype(np.float16)
+    return result.astype(np.float16)
+"""
+    assert earned(question, cell_of(question).source + shorter, seed=0) == [False, False]

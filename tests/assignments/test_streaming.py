@@ -288,6 +288,20 @@ def running_lse(state, chunk):
     return (float(len(seen)), 1.0), np.array(results, dtype=float)
 """,
         ),
+        "a memory whose key is the state": (
+            VISIBLE_ONLY,
+            """
+def running_lse(state, chunk):
+    from stable_softmax import logsumexp_log1p
+    known = globals().setdefault("known", {(-np.inf, 0.0): np.array([-np.inf])})
+    seen = np.append(known[state], chunk)
+    first = len(seen) - len(chunk)
+    results = [logsumexp_log1p(seen[: k + 1]) for k in range(first, len(seen))]
+    state = (float(len(known)), 1.0)
+    known[state] = seen
+    return state, np.array(results, dtype=float)
+""",
+        ),
         "the chunk overwritten": (
             NOTHING,
             """

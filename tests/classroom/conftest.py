@@ -1,27 +1,27 @@
 """The assignment that the tests of the marking hand in and mark."""
 
 import json
-import re
 
-import jupytext
 import nbformat
 import pytest
 
-from tests.classroom.submissions import ROOT
+from classroom.course import Course
+from tests.classroom.submissions import ROOT, generate
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def course():
+    """The assignment."""
+    return Course(ROOT / "book/assignments/temperature.md")
+
+
+@pytest.fixture(scope="session")
 def released():
-    """The notebook for students, made without nbgrader."""
-    notebook = jupytext.read(ROOT / "book/assignments/temperature.md")
-    for number, part in enumerate(notebook.cells):
-        part.id = part.metadata.get("nbgrader", {}).get("grade_id", f"temperature-{number}")
-        part.source = re.sub(r"### BEGIN (.*)\n[^#]*(?s:.)*### END \1", "raise", part.source)
-        if part.id.endswith("q3"):
-            part.source = "YOUR ANSWER HERE"
-    return json.loads(nbformat.writes(notebook))
+    """The notebook for students."""
+    return generate()
 
 
 @pytest.fixture(scope="module")
-def master(released):
-    return nbformat.reads(json.dumps(released), as_version=4)
+def master(course):
+    """The same without the cells that marking leaves out."""
+    return nbformat.reads(json.dumps(course.released), as_version=4)

@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from classroom.collect import HandedIn
+from classroom.course import Course
 from classroom.notebooks import notebook_of
+from classroom.release import for_students
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".venv-classroom/bin/python"
@@ -79,13 +81,9 @@ def program(name, *arguments, **options):
     return subprocess.run(command, **given | options)
 
 
-def generate(folder):
-    """Make the notebook for students where `grade --to folder` looks for it, and return it."""
-    work = folder / "nbgrader"
-    work.mkdir(parents=True)
-    source = ROOT / f"book/assignments/{NAME}.md"
-    program("generate", source, work).check_returncode()
-    return json.loads((work / f"release/{NAME}/{NAME}.ipynb").read_text())
+def generate(name=NAME):
+    """Return the notebook for students, without proving the assignment."""
+    return json.loads(json.dumps(for_students(Course(ROOT / f"book/assignments/{name}.md"))))
 
 
 def cell(notebook, part):
@@ -160,7 +158,7 @@ def sources(notebook):
 
 def marked_as(notebook, master):
     """Return what is marked of a notebook, a dict as in its file."""
-    return notebook_of(handed_in(x_ipynb=packed(notebook)), master)
+    return notebook_of(handed_in(x_ipynb=packed(notebook)).contents(), master)
 
 
 def within(seconds):
@@ -191,12 +189,13 @@ def table(path):
         return {row["student"]: row for row in csv.DictReader(file)}
 
 
-def left_over(temporary):
-    """Return the processes and folders of kernels that had their files in a folder."""
+def left_over():
+    """Return the processes of sandboxes that run with the environment of this repository."""
     processes = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with suppress(OSError):
-                if os.fsencode(temporary) in (entry / "cmdline").read_bytes():
+                command = (entry / "cmdline").read_bytes()
+                if os.fsencode(PYTHON) in command and b"What runs in the sandbox" in command:
                     processes.add(entry.name)
-    return processes, {path.name for path in temporary.iterdir()}
+    return processes

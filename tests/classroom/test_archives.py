@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from classroom.collect import LARGEST, Unmarkable, collect
+from classroom import collect as collecting
+from classroom.collect import LARGEST, TOGETHER, Unmarkable, collect
 from classroom.notebooks import notebook_of
 from tests.classroom.submissions import (
     GOOD_1,
@@ -50,7 +51,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path, master):
         archive.writestr(entry, "/etc/passwd")
     [student] = collect(source)[1]
     with pytest.raises(Unmarkable) as caught:
-        notebook_of(student, master)
+        notebook_of(student.contents(), master)
     assert "root:" not in str(caught.value)
 
 
@@ -89,15 +90,21 @@ def unknown_version():
 
 
 ARCHIVES = {  # each is made when its test runs: some take a second
-    "a bomb": (bomb, "x.ipynb is larger than 20 MiB"),
-    "a bomb that claims to be small": (lambda: claims(1000), "damaged|unpacked|no complete"),
-    "a bomb that claims nothing": (lambda: claims(0), "damaged|unpacked|no complete"),
-    "one that claims too much": (lambda: claims(2**32 - 2), "larger than 20 MiB"),
-    "encrypted": (encrypted, "x.ipynb cannot be unpacked"),
-    "damaged": (damaged, "damaged|unpacked"),
+    "a bomb": (bomb, "x.ipynb cannot be read: it is larger than 20 MiB"),
+    "a bomb that claims to be small": (lambda: claims(1000), "cannot be read|no complete"),
+    "a bomb that claims nothing": (lambda: claims(0), "cannot be read|no complete"),
+    "one that claims too much": (
+        lambda: claims(2**32 - 2),
+        "it is larger than 20 MiB",
+    ),
+    "encrypted": (
+        encrypted,
+        "x.ipynb cannot be read: it is encrypted; hand it in without a password",
+    ),
+    "damaged": (damaged, "cannot be read"),
     "cut off": (lambda: zipped({"x.ipynb": b"{}"})[:-30], "hw.zip"),
     "no archive": (lambda: b"hello", "hw.zip is no "),
-    "of a later version": (unknown_version, "zip|unpacked"),
+    "of a later version": (unknown_version, "zip|cannot be read"),
     "empty": (lambda: zipped({}), "hw.zip is no |There is no file"),
     "twenty thousand entries": (
         lambda: zipped({f"{n}.txt": b"" for n in range(20_000)}),
@@ -110,7 +117,7 @@ ARCHIVES = {  # each is made when its test runs: some take a second
 def test_a_hostile_archive_of_a_student_is_refused_in_a_sentence(make, says, master):
     content, check = make(), within(20)
     with pytest.raises(Unmarkable, match=says) as caught:
-        notebook_of(handed_in(hw_zip=content), master)
+        notebook_of(handed_in(hw_zip=content).contents(), master)
     assert len(str(caught.value)) < 2000, "a sentence for a table"
     check()
 
@@ -118,15 +125,38 @@ def test_a_hostile_archive_of_a_student_is_refused_in_a_sentence(make, says, mas
 @pytest.mark.parametrize("make", [a[0] for a in ARCHIVES.values()], ids=ARCHIVES)
 def test_a_notebook_beside_a_hostile_archive_is_marked(make, master, released):
     student = handed_in(x_ipynb=packed(filled(released)), a_zip=make())
-    assert sources(notebook_of(student, master))["q1"] == GOOD_1
+    assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
 
 
 def test_many_archives_of_a_student_are_not_unpacked_for_hours(master):
     bombs = zipped({f"{n}.ipynb": b"0" * LARGEST for n in range(10)})
     check = within(20)
     with pytest.raises(Unmarkable):
-        notebook_of(handed_in(**{f"{n}_zip": bombs for n in range(100)}), master)
+        notebook_of(handed_in(**{f"{n}_zip": bombs for n in range(100)}).contents(), master)
     check()
+
+
+def test_files_that_fail_when_they_are_unpacked_cost_time_that_has_a_bound(master, monkeypatch):
+    monkeypatch.setattr(collecting, "SECONDS", 2)
+    content = bytearray(zipped({f"{n}.ipynb": b"0" * LARGEST for n in range(4)}))
+    for start, offset in [(b"PK\x03\x04", 14), (b"PK\x01\x02", 16)]:
+        at = content.find(start)
+        while at >= 0:
+            content[at + offset] ^= 255  # another checksum
+            at = content.find(start, at + 1)
+    student, check = handed_in(**{f"{n}_zip": bytes(content) for n in range(100)}), within(15)
+    with pytest.raises(Unmarkable, match="cannot be read"):
+        notebook_of(student.contents(), master)
+    check()
+
+
+def test_so_many_bytes_of_a_student_are_read_and_no_more(master):
+    student = handed_in(**{f"{n:03}_pdf": b"%PDF" + bytes(LARGEST - 4) for n in range(60)})
+    found = student.contents()
+    assert sum(len(content) for content in found.values()) < TOGETHER + LARGEST
+    assert len(found) < 10
+    with pytest.raises(Unmarkable, match="more than 100 MiB of files"):
+        notebook_of(dict(reversed(found.items())), master)
 
 
 def test_any_damage_to_an_archive_ends_in_a_sentence(master, tmp_path):
@@ -138,7 +168,7 @@ def test_any_damage_to_an_archive_ends_in_a_sentence(master, tmp_path):
         for _ in range(chance.choice([1, 2, 4])):
             content[chance.randrange(len(whole))] = chance.choice([0, 255, chance.randrange(256)])
         with pytest.raises(Unmarkable):
-            notebook_of(handed_in(hw_zip=bytes(content)), master)
+            notebook_of(handed_in(hw_zip=bytes(content)).contents(), master)
         source.write_bytes(content)
         try:
             students = collect(source)[1]
@@ -146,14 +176,16 @@ def test_any_damage_to_an_archive_ends_in_a_sentence(master, tmp_path):
             continue
         for student in students:
             with pytest.raises(Unmarkable):
-                notebook_of(student, master)
+                notebook_of(student.contents(), master)
 
 
 def test_an_archive_in_a_students_folder_is_looked_into(master, released):
     content = packed(filled(released))
     for names in [["hw.ipynb"], ["a/b/hw.ipynb", "__MACOSX/a/b/._hw.ipynb"]]:
         files = {name: b"noise" if "MACOSX" in name else content for name in names}
-        assert sources(notebook_of(handed_in(hw_zip=zipped(files)), master))["q1"] == GOOD_1
+        assert (
+            sources(notebook_of(handed_in(hw_zip=zipped(files)).contents(), master))["q1"] == GOOD_1
+        )
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
@@ -171,8 +203,8 @@ def test_links_and_devices_in_a_folder_are_not_opened(tmp_path, master):
     _, students = collect(folder)
     assert [s.student for s in students] == ["Ada", "Bob", "Carl"]
     for student in students:
-        with pytest.raises(Unmarkable, match="is a link or a device, and no file"):
-            notebook_of(student, master)
+        with pytest.raises(Unmarkable, match="(x.ipynb|Carl) cannot be read: it is a link or a"):
+            notebook_of(student.contents(), master)
 
 
 def test_a_file_that_cannot_be_read_costs_its_owner_only(tmp_path, master, monkeypatch):
@@ -184,7 +216,7 @@ def test_a_file_that_cannot_be_read_costs_its_owner_only(tmp_path, master, monke
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(Unmarkable, match="x.ipynb"):
-        notebook_of(student, master)
+        notebook_of(student.contents(), master)
 
 
 def test_a_huge_file_is_not_read(tmp_path, master):
@@ -192,5 +224,5 @@ def test_a_huge_file_is_not_read(tmp_path, master):
     with open(tmp_path / "Ada/x.ipynb", "wb") as file:
         file.truncate(2**40)
     [student] = collect(tmp_path)[1]
-    with pytest.raises(Unmarkable, match="x.ipynb is larger than 20 MiB"):
-        notebook_of(student, master)
+    with pytest.raises(Unmarkable, match="x.ipynb cannot be read: it is larger than 20 MiB"):
+        notebook_of(student.contents(), master)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from classroom import collect as collecting
 from classroom.collect import Unmarkable, collect
 from classroom.notebooks import notebook_of
 from tests.classroom.submissions import filled, packed, write, zipped
@@ -76,6 +77,45 @@ LAYOUTS = {
             ],
         ),
     ),
+    "dots in the names of folders": (
+        ["John Q. Public/hw.ipynb", "ada@uni.edu/hw.ipynb", "a.lovelace/hw.ipynb"],
+        ("", [(n, "", ["hw.ipynb"]) for n in ("a.lovelace", "ada@uni.edu", "John Q. Public")]),
+    ),
+    "a file in Moodle's download that is called as Moodle calls files": (
+        [
+            "Bob_7_assignsubmission_file_t.ipynb",
+            "Eve_8_assignsubmission_file_x_9_assignsubmission_file_t.ipynb",
+        ],
+        (
+            "moodle",
+            [("Bob", "7", ["t.ipynb"]), ("Eve", "8", ["x_9_assignsubmission_file_t.ipynb"])],
+        ),
+    ),
+    "a file in Canvas's download that is called as Moodle calls files": (
+        ["bob_7654_801_t.ipynb", "eve_7655_802_x_9_assignsubmission_file_t.ipynb"],
+        (
+            "canvas",
+            [
+                ("bob", "7654", ["t.ipynb"]),
+                ("eve", "7655", ["x_9_assignsubmission_file_t.ipynb"]),
+            ],
+        ),
+    ),
+    "one file among others that is called as a platform calls files": (
+        ["Ada.ipynb", "Bob.ipynb", "x_9_assignsubmission_file_t.ipynb"],
+        (
+            "",
+            [
+                ("Ada", "", ["Ada.ipynb"]),
+                ("Bob", "", ["Bob.ipynb"]),
+                ("x_9_assignsubmission_file_t", "", ["x_9_assignsubmission_file_t.ipynb"]),
+            ],
+        ),
+    ),
+    "names that differ in case or in the form of their letters": (
+        ["ANN/x.ipynb", "Ann/x.ipynb", "Zoe\u0308/x.ipynb", "Zo\xeb/x.ipynb"],
+        ("", [(n, "", ["x.ipynb"]) for n in ("ANN", "Ann", "Zoe\u0308", "Zo\xeb")]),
+    ),
     "noise of other programs": (
         [
             *["Ada/x.ipynb", "Ada/.ipynb_checkpoints/x-checkpoint.ipynb", "Ada/.DS_Store"],
@@ -129,7 +169,7 @@ def test_a_student_who_handed_in_an_empty_folder_is_named(tmp_path, master):
     assert [s.student for s in students] == ["Ada", "Bob", "Carl"]
     for student in students[1:]:
         with pytest.raises(Unmarkable, match="There is no file"):
-            notebook_of(student, master)
+            notebook_of(student.contents(), master)
 
 
 def key_of(names, tmp_path):
@@ -184,7 +224,7 @@ def test_folders_named_in_another_encoding_stay_apart(tmp_path, master, released
     assert len(students) == 2 and len({s.key for s in students}) == 2
     for student in students:
         student.student.encode()  # can be written into a table
-        notebook_of(student, master)
+        notebook_of(student.contents(), master)
 
 
 def test_a_name_with_line_breaks_stays_in_its_row(tmp_path):
@@ -210,3 +250,42 @@ def test_what_is_neither_folder_nor_archive_is_refused_in_a_sentence(make, says,
     make(tmp_path / "handed-in")
     with pytest.raises(Unmarkable, match=says):
         collect(tmp_path / "handed-in")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_the_entry_of_a_folder_is_not_another_student(kind, tmp_path):
+    names = ["John Q. Public/", "John Q. Public/hw.ipynb", "a.b/", "a.b/hw.ipynb"]
+    if kind == "folder":
+        write(tmp_path / "in", {name: b"{}" for name in names if not name.endswith("/")})
+    else:
+        (tmp_path / "in").write_bytes(zipped(dict.fromkeys(names, b"")))
+    assert [name for name, *_ in found(tmp_path / "in")[1]] == ["a.b", "John Q. Public"]
+
+
+def test_a_name_is_cut_and_loses_what_turns_the_text_around(tmp_path, master):
+    (tmp_path / "in.zip").write_bytes(
+        zipped(
+            {f"{'x' * 30_000}/{'y' * 30_000}.pdf": b"%PDF", "Eve \u202eadA\u202c/x.ipynb": b"{}"}
+        )
+    )
+    _, [eve, long] = collect(tmp_path / "in.zip")
+    assert eve.student == "Eve ?adA?" and long.student == "x" * 100 + "…"
+    with pytest.raises(Unmarkable) as caught:
+        notebook_of(long.contents(), master)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_zip_that_does_not_say_that_its_names_are_utf_8_is_read_as_such(tmp_path):
+    content = zipped({"Jürgen/x.ipynb": b"{}"})
+    for start, offset in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)]:
+        flags = content.find(start) + offset + 1
+        content = content[:flags] + bytes([content[flags] & ~8]) + content[flags + 1 :]
+    (tmp_path / "in.zip").write_bytes(content)
+    assert found(tmp_path / "in.zip") == ("", [("Jürgen", "", ["x.ipynb"])])
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="/\\\0"), min_size=1), max_size=5))
+def test_a_key_depends_on_nobody_else(others):
+    students = {("Ann!", ""), ("Ann", ""), ("Ann", "7"), *((name, "") for name in others)}
+    keys = [collecting.key_of(*student).casefold() for student in students]
+    assert len(set(keys)) == len(students) and collecting.key_of("Ann", "") == "Ann"

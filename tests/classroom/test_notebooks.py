@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import re
 
 import nbformat
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from classroom.collect import HandedIn, Unmarkable
-from classroom.notebooks import assemble, notebook_of
+from classroom.notebooks import ALL, LONGEST, assemble, notebook_of, written_by_hand
 from tests.classroom.submissions import (
     GOOD_1,
     GOOD_2,
@@ -31,7 +32,7 @@ def test_a_notebook_is_found_by_what_it_is(master, released):
     content = packed(filled(released))
     for name in ["x.ipynb", "X.IPYNB", "hw.ipynb.txt", "hw", "ü (1).json", "a/b.ipynb"]:
         student = HandedIn("Ada", files={name: lambda: content, "notes.pdf": lambda: b"%PDF-1.4"})
-        assert sources(notebook_of(student, master))["q1"] == GOOD_1
+        assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
 
 
 def test_one_notebook_twice_is_one_notebook(master, released):
@@ -39,13 +40,24 @@ def test_one_notebook_twice_is_one_notebook(master, released):
     again = copy.deepcopy(once)
     again["cells"][1]["outputs"] = [{"output_type": "stream", "name": "stdout", "text": "ran"}]
     student = handed_in(x_ipynb=packed(once), copy_ipynb=packed(again), blank_pdf=b"%PDF")
-    assert sources(notebook_of(student, master))["q1"] == GOOD_1
+    assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
 
 
 def test_two_different_notebooks_are_not_chosen_from(master, released):
     student = handed_in(a_ipynb=packed(filled(released)), b_ipynb=packed(filled(released, q1="1")))
     with pytest.raises(Unmarkable, match="2 different notebooks: a.ipynb and b.ipynb"):
-        notebook_of(student, master)
+        notebook_of(student.contents(), master)
+
+
+def test_the_notebook_as_it_was_given_out_beside_the_answered_one_is_left_out(master, released):
+    nameless = copy.deepcopy(released)
+    for part in nameless["cells"]:
+        if "nbgrader" not in part["metadata"]:
+            part.pop("id")  # as some programs do
+    for blank in (released, nameless):
+        student = handed_in(a_ipynb=packed(blank), b_ipynb=packed(filled(released)))
+        assert sources(notebook_of(student.contents(), master))["q1"] == GOOD_1
+        assert notebook_of(handed_in(a_ipynb=packed(blank)).contents(), master)
 
 
 OTHER = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [code("1", id="a")]}
@@ -59,6 +71,10 @@ REFUSED = {
     "deep": ({"x_ipynb": b"[" * 100_000}, "x.ipynb is damaged"),
     "a huge number": ({"x_ipynb": b'{"nbformat": ' + b"9" * 5000 + b"}"}, "x.ipynb is damaged"),
     "no cells": ({"x_ipynb": b'{"nbformat": 4}'}, "x.ipynb is damaged"),
+    "a merge conflict": (
+        {"x_ipynb": b'{"cells": [\n<<<<<<< HEAD\n{}\n=======\n[]\n>>>>>>> main\n]}'},
+        "x.ipynb has a merge conflict in it",
+    ),
     "another notebook": ({"x_ipynb": packed(OTHER)}, "x.ipynb is no notebook of this assignment"),
 }
 
@@ -66,7 +82,7 @@ REFUSED = {
 @pytest.mark.parametrize("files, says", REFUSED.values(), ids=REFUSED)
 def test_why_a_file_cannot_be_marked_is_said_in_a_sentence(files, says, master):
     with pytest.raises(Unmarkable, match=says):
-        notebook_of(handed_in(**files), master)
+        notebook_of(handed_in(**files).contents(), master)
 
 
 STRANGE = [None, [], {}, [1], {"a": 1}, 3, 1.5, True, "", "x", "temperature-q1", "\ud800", "\x00"]
@@ -273,3 +289,110 @@ def test_the_assignment_itself_is_not_changed(master, released):
     before = nbformat.writes(master)
     assemble(nbformat.reads(json.dumps(filled(released)), as_version=4), master)
     assert nbformat.writes(master) == before
+
+
+def test_a_source_has_a_limit_and_the_notebook_says_so(master, released):
+    for change in ({"q1": "#" * (LONGEST + 1)}, {"q3": "x" * (LONGEST + 1)}):
+        with pytest.raises(Unmarkable, match=f"a cell may have {LONGEST} characters"):
+            marked_as(filled(released, **change), master)
+    many = filled(released)
+    many["cells"] += [code("#" * LONGEST)] * 9
+    with pytest.raises(Unmarkable, match=f"all cells together {ALL}"):
+        marked_as(many, master)
+    assert f"{LONGEST:,} characters" in released["cells"][0]["source"]
+
+
+def beside(kind, text, at=-1):
+    def change(notebook):
+        added = {"cell_type": kind, "metadata": {}, "source": text}
+        added |= {"outputs": [], "execution_count": None} if kind == "code" else {}
+        notebook["cells"].insert(len(notebook["cells"]) + at, added)
+
+    return change
+
+
+def in_the_question(notebook):
+    notebook["cells"][place(notebook, "q3") - 1]["source"] += "\n\nmine"
+
+
+def as_raw(notebook):
+    part = cell(notebook, "q3")
+    part["cell_type"], part["source"] = "raw", "mine"
+
+
+BESIDE = {
+    "in a cell below": beside("markdown", "mine"),
+    "in a cell above": beside("markdown", "mine", at=-2),
+    "in a cell for code": beside("code", "mine"),
+    "in a raw cell": beside("raw", "mine"),
+    "at the very end": beside("markdown", "mine", at=0),
+    "in the question": in_the_question,
+    "in its cell, made raw": as_raw,
+    "in its cell, below the sign": lambda n: cell(n, "q3").update(
+        source=cell(n, "q3")["source"] + "\nmine"
+    ),
+    "in its cell, which was deleted": lambda n: [
+        n["cells"].remove(cell(n, "q3")),
+        beside("markdown", "mine", at=0)(n),
+    ],
+}
+
+
+@pytest.mark.parametrize("change", BESIDE.values(), ids=BESIDE)
+def test_an_answer_beside_its_cell_is_found(change, master, released):
+    notebook = filled(released, q3=None)
+    change(notebook)
+    found = written_by_hand(marked_as(notebook, master), master)
+    assert [part.source for part in found["temperature-q3"]] == ["mine"]
+
+
+def test_what_is_written_at_another_question_answers_none(master, released):
+    notebook = filled(released, q3=None)
+    at = place(notebook, "q1")
+    beside("markdown", "for me", at=at - len(notebook["cells"]))(notebook)
+    assert written_by_hand(marked_as(notebook, master), master) == {}
+    assert written_by_hand(marked_as(released, master), master) == {}
+
+
+def says(notebook, released):
+    """Return what the last cell prints of a notebook."""
+    last = {"__name__": "cell"}
+    exec("".join(cell(released, "check")["source"]), last)
+    return last["check"](notebook)
+
+
+def test_a_notebook_checks_itself(released):
+    assert says(filled(released), released) == (
+        "complete, 3 of 3 questions answered, will be accepted"
+    )
+    assert says(released, released) == (
+        "not complete, question 1 and 2 and 3 has no answer, 0 of 3 questions answered, "
+        "will be accepted"
+    )
+    half = filled(released, q2=None)
+    for part in half["cells"]:
+        part["metadata"] = {}
+    assert "not complete, question 2 has no answer, 2 of 3" in says(half, released)
+    assert says(filled(released, q1="#" * (LONGEST + 1)), released).startswith("too long")
+    assert says(OTHER, released) is None
+
+
+def test_the_last_cell_finds_the_notebook_that_was_saved_last(
+    released, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    source = "".join(cell(released, "check")["source"])
+    exec(source, {"__name__": "__main__"})
+    assert "There is no saved copy of this notebook here" in capsys.readouterr().out
+    for number, made in enumerate([released, filled(released)]):
+        (tmp_path / f"{number}.ipynb").write_bytes(packed(made))
+        os.utime(tmp_path / f"{number}.ipynb", (number, number))
+    for name, content in {
+        "half": b'{"cells": [',
+        "old": b'{"worksheets": []}',
+        "bin": b"\xff",
+    }.items():
+        (tmp_path / f"{name}.ipynb").write_bytes(content)
+    (tmp_path / "folder.ipynb").mkdir()
+    exec(source, {"__name__": "__main__"})
+    assert capsys.readouterr().out.startswith("complete, 3 of 3 questions answered")

@@ -1,15 +1,15 @@
 """Enter a mark: python -m tests.classroom.programs.mark_by_hand MARKS STUDENT POINTS COMMENT."""
 
 import sys
+from pathlib import Path
 
-from nbgrader.api import Gradebook
+from classroom.course import Course
+from classroom.kept import Kept
+from classroom.repository import ASSIGNMENTS
 
 if __name__ == "__main__":
     marks, student, points, text = sys.argv[1:]
-    with Gradebook(f"sqlite:///{marks}/nbgrader/gradebook.db") as gradebook:
-        notebook = gradebook.find_submission_notebook("temperature", "temperature", student)
-        [grade] = [grade for grade in notebook.grades if grade.name == "temperature-q3"]
-        [comment] = [c for c in notebook.comments if c.name == "temperature-q3"]
-        grade.manual_score, grade.needs_manual_grade = float(points), False
-        comment.manual_comment = text
-        gradebook.db.commit()
+    kept = Kept(Course(ASSIGNMENTS / "temperature.md"), Path(marks))
+    [key] = [row.key for row in kept.rows() if row.student == student]
+    kept.mark_by_hand(key, "q3", float(points), text)
+    kept.write()

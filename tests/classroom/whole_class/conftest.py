@@ -5,9 +5,7 @@ Run them by `make classroom-test`; `make test` leaves them out.
 
 import json
 import os
-import shutil
 import socket
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.classroom.submissions import NAME, generate, left_over, missing, run, table, tree
+from classroom.collect import key_of
+from tests.classroom.submissions import NAME, left_over, missing, run, table, tree
 from tests.classroom.whole_class.kinds.groups import GROUPS
 from tests.classroom.whole_class.kinds.kind import Place
 
@@ -42,19 +41,6 @@ def released(release):
     return json.loads((release[0] / f"{NAME}.ipynb").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(scope="session")
-def generated(tmp_path_factory):
-    """Return a new folder of marks in which nbgrader has made the assignment already."""
-    master = tmp_path_factory.mktemp("master") / "marks"
-    generate(master)
-
-    def copy(folder):
-        shutil.copytree(master, folder)
-        return folder
-
-    return copy
-
-
 @dataclass
 class Marked:
     """A class that was marked: what it printed, its marks and pages, its files before and after."""
@@ -69,8 +55,7 @@ class Marked:
         return table(self.marks / "marks.csv")[name]
 
     def page(self, name):
-        key = "-".join("".join(c if c.isalnum() else " " for c in name).split())
-        return (self.marks / "feedback" / f"{key}.html").read_text(encoding="utf-8")
+        return (self.marks / "feedback" / f"{key_of(name, '')}.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
@@ -91,14 +76,15 @@ def listener():
 
 
 @pytest.fixture(scope="session")
-def classes(tmp_path_factory, released, generated, listener):
+def classes(tmp_path_factory, released, listener):
     """Every group of submissions, marked; those that fight for processes have the machine alone."""
-    temporary = Path(tempfile.mkdtemp(prefix="class-"))  # short: sockets lie in it
+    temporary = tmp_path_factory.mktemp("temporary")
     environment = os.environ | {"TMPDIR": str(temporary)}
 
     def mark(group):
         folder = tmp_path_factory.mktemp(group.replace(" ", "-"))
-        handed_in, marks = folder / "in", generated(folder / "marks")
+        handed_in, marks = folder / "in", folder / "marks"
+        marks.mkdir()
         handed_in.mkdir()
         here = Place(handed_in, marks, listener[0])
         for kind in GROUPS[group]:
@@ -110,14 +96,13 @@ def classes(tmp_path_factory, released, generated, listener):
         return Marked(handed_in, marks, result.stdout, was, tree(handed_in))
 
     alone = [group for group in GROUPS if group == "bombs"]
-    with ThreadPoolExecutor(3) as pool:
+    with ThreadPoolExecutor(2) as pool:
         together = [group for group in GROUPS if group not in alone]
         marked = dict(zip(together, pool.map(mark, together), strict=True))
     marked |= {group: mark(group) for group in alone}
     for _ in range(50):  # what was killed may need a moment to go
-        left = left_over(temporary)
-        if not any(left):
+        left = left_over()
+        if not left:
             break
         time.sleep(0.1)
-    shutil.rmtree(temporary, ignore_errors=True)
-    return marked, left
+    return marked, (left, list(temporary.iterdir()))

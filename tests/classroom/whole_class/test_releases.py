@@ -97,13 +97,17 @@ VARIANTS = {  # what is replaced, by what, and what the refusal says
         "students would get this line of an answer or a hidden test: ",
     ),
     "guide": ("Why?", "Because a number and itself are two of them.", "students would get"),
-    "open": ("    ### END SOLUTION\n", "", "nbgrader does not accept the assignment"),
-    "unhidden": ("### END HIDDEN TESTS\n", "", "nbgrader does not accept the assignment"),
-    "twins": ("NAME-q1-hidden", "NAME-q1-visible", "nbgrader does not accept the assignment"),
-    "nameless": ('"grade_id": "NAME-q1-hidden", ', "", ""),
-    "typo": ("### BEGIN HIDDEN TESTS", "### BEGIN HIDDEN TEST", "hidden test: ### BEGIN HIDDEN"),
+    "open": ("    ### END SOLUTION\n", "", "open-q1 has a BEGIN or END SOLUTION without"),
+    "unhidden": ("### END HIDDEN TESTS\n", "", "has a BEGIN or END HIDDEN TESTS without"),
+    "twins": ("NAME-q1-hidden", "NAME-q1-visible", "two cells are called twins-q1-visible"),
+    "nameless": ('"grade_id": "NAME-q1-hidden", ', "", "a cell has no grade_id"),
+    "typo": (
+        "### BEGIN HIDDEN TESTS",
+        "### BEGIN HIDDEN TEST",
+        "typo-q1-hidden has a BEGIN or END HIDDEN",
+    ),
     "worthless": ('"points": 3', '"points": 0', "worthless-q1-hidden has no points"),
-    "pointless": ('"points": 3, ', "", ""),
+    "pointless": ('"points": 3, ', "", "pointless-q1-hidden has no points"),
     "syntax": ("np.multiply(x, 2)  #", "np.multiply(x, 2  #", "SyntaxError"),
 }
 
@@ -176,7 +180,10 @@ def test_nothing_secret_is_in_what_students_get(name, notebooks):
     text = json.dumps(notebooks[name], ensure_ascii=False)
     assert not re.search(r"BEGIN|HIDDEN|SOLUTION|Model answer|\*\*Marks\*\*|SEED", text)
     given = {line.strip() for c in notebooks[name]["cells"] for line in source_of(c).splitlines()}
-    public, secret = set(), set()
+    public, secret = (
+        {line.strip() for line in source_of(notebooks[name]["cells"][-1]).splitlines()},
+        set(),
+    )
     for part in source.cells:
         nbgrader = part.metadata.get("nbgrader", {})
         if part.cell_type == "markdown" and nbgrader:
@@ -197,7 +204,7 @@ def source_of(part):
 def test_a_released_notebook_is_valid_and_needs_no_tool_of_teachers(name, notebooks):
     nbformat.validate(notebooks[name])
     code = "\n".join(source_of(c) for c in notebooks[name]["cells"] if c["cell_type"] == "code")
-    assert not re.search(r"nbgrader|torch|mxnet", code)
+    assert not re.search(r"import nbgrader|torch|mxnet", code)
     assert "find_spec" in code or "import stable_softmax" in code or "pip" in code
 
 

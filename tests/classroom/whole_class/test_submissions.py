@@ -69,9 +69,9 @@ def test_nothing_that_was_handed_in_changes(group, classes):
     assert classes[0][group].before == classes[0][group].after
 
 
-def test_no_process_and_no_folder_of_a_kernel_is_left(classes):
-    processes, folders = classes[1]
-    assert not processes and not folders
+def test_no_process_and_no_temporary_file_is_left(classes):
+    processes, files = classes[1]
+    assert not processes and not files
 
 
 def test_nobody_reached_the_network_of_this_machine(classes, listener):

@@ -2,6 +2,8 @@
 
 import re
 
+from classroom.sandbox import MEMORY, SECONDS
+from classroom.tables import MOODLE
 from tests.classroom.submissions import ROOT, filled, needs_marking, packed, run, write
 
 NAIVE = """
@@ -14,6 +16,14 @@ def masked_softmax_at(x, mask, T):
     e = np.exp(x / T) * mask
     return e / np.sum(e, axis=-1, keepdims=True)
 """
+
+
+def test_the_page_for_teachers_names_the_limits_and_languages_that_there_are():
+    page = (ROOT / "book/teaching.md").read_text(encoding="utf-8")
+    assert f"memory ({MEMORY // 2**30} GiB for a notebook)" in page
+    assert f"({SECONDS} s for a cell or a call" in page
+    languages = re.findall(r"`(?:LANGUAGE=)?(\w\w)`", page)
+    assert {"en", *languages} == {*MOODLE}
 
 
 @needs_marking

@@ -142,12 +142,12 @@ FILES = [
     writes(
         "a link",
         lambda folder: (folder / "hw.ipynb").symlink_to(folder.parent / "A good one/hw.ipynb"),
-        "hw.ipynb is a link or a device, and no file.",
+        "hw.ipynb cannot be read: it is a link or a device, and no file.",
     ),
     writes(
         "a pipe",
         lambda folder: os.mkfifo(folder / "hw.ipynb"),
-        "hw.ipynb is a link or a device, and no file.",
+        "hw.ipynb cannot be read: it is a link or a device, and no file.",
     ),
     files(
         "another assignment",

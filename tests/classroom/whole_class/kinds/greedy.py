@@ -1,7 +1,7 @@
 """Answers that use too much: time, memory, processes, files, output."""
 
 from tests.classroom.submissions import GOOD_1
-from tests.classroom.whole_class.kinds.kind import ANY, answers, changes
+from tests.classroom.whole_class.kinds.kind import ANY, added, answers, changes
 
 STUBBORN = """
 import signal
@@ -34,20 +34,40 @@ for number in range(100):
     for _ in range(5):
         files[-1].write(bytes(10**7))
 """
-CONNECTION = r"""
-import os, sys
-file = sys.argv[sys.argv.index("-f") + 1]
-folder = os.path.dirname(file)
-for act in [lambda: os.remove(file), lambda: os.rename(file, "/tmp/x"), lambda: os.rmdir(folder),
-            lambda: os.symlink("/etc", folder + "/etc"), lambda: os.chmod(folder, 0)]:
+PIPES = r"""
+import os
+for number in range(3, 256):
     try:
-        act()
+        os.write(number, b"x" * 10)
     except OSError:
         pass
-for name in os.listdir(folder):
+"""
+MEMFD = """
+import os
+files = []
+for number in range(200):
+    files.append(os.memfd_create("x"))
+    os.posix_fallocate(files[-1], 0, 60 * 2**20)
+"""
+UNMAPPED = """
+import mmap
+areas = []
+while True:
+    areas.append(mmap.mmap(-1, 2**26))
+    for page in range(0, 2**26, 4096):
+        areas[-1][page] = 1
+    areas[-1].madvise(mmap.MADV_DONTNEED)
+"""
+SOCKETS = """
+import resource, socket
+pairs = []
+while True:
+    pairs.append(socket.socketpair())
+    pairs[-1][0].setblocking(False)
     try:
-        os.remove(f"{folder}/{name}")
-    except OSError:
+        while True:
+            pairs[-1][0].send(bytes(2**16))
+    except BlockingIOError:
         pass
 """
 FORKS = "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
@@ -66,11 +86,19 @@ for _ in range(5):
         os._exit(0)
 """
 RAW = r"""
-import threading
+import os, threading
 def flood():
-    socket = get_ipython().kernel.iopub_thread
     while True:
-        socket.send_multipart([b"x", b"<IDS|MSG>", b"0" * 10**7])
+        for number in range(3, 20):
+            try:
+                os.write(number, b"0" * 10**6)
+            except OSError:
+                pass
+"""
+PICTURE = """
+import base64
+from IPython.display import display
+display({"image/png": base64.b64encode(bytes(360_000)).decode()}, raw=True)
 """
 LIMITS = [
     changes("A good one", lambda made: None),
@@ -106,7 +134,10 @@ LIMITS = [
     answers("orphans", ORPHANS + GOOD_1, marks=(4, 3)),
     answers("disk", DISK, page=["OSError"]),
     answers("disk unseen", "import os" + UNLINKED, page=["OSError"]),
-    answers("connection removed", CONNECTION + GOOD_1, marks=(ANY, 3)),
+    answers("noise in the pipes", PIPES + GOOD_1, marks=(ANY, 3)),
+    answers("memory in files", MEMFD, page=["memory"]),
+    answers("memory out of sight", UNMAPPED, page=["memory"]),
+    answers("memory in sockets", SOCKETS),
     answers("deep folders", DEEP + GOOD_1, marks=(ANY, ANY)),
     answers(
         "flood",
@@ -124,8 +155,32 @@ LIMITS = [
         RAW + "threading.Thread(target=flood, daemon=True).start()",
         marks=(0, ANY),
     ),
+    answers("huge formulas", marks=(4, 3), q3=r"$\begin{a}" * 4000 + "$" + " $x^2$" * 1500),
+    answers("huge table", marks=(4, 3), q3="|" * 9000 + "\n" + "|-" * 8999 + "|\n" + "|\n" * 9000),
+    answers("endless brackets", marks=(4, 3), q3="[" * 20_000 + "*a_ " * 7000),
+    changes("many pictures", added(*[PICTURE] * 30), page=["too large to be shown here"]),
+    changes("many prints", added(*["print('<' * 30000)"] * 60), page=["there is no room for more"]),
+    answers(
+        "long list of strings",
+        "softmax_at = lambda x, T: ['x' * 2000] + [''] * 400_000",
+        page=["it sent more than 1 MiB"],
+    ),
+    changes(
+        "too long",
+        lambda made: None,
+        (0, 0),
+        note="hw.ipynb is too long: a cell may have 50000 characters",
+        q3="x" * 50_001,
+    ),
     changes("z good", lambda made: None),
 ]
-ALONE = {"memory of several", "fork bomb", "thread bomb", "orphans"}
+ALONE = {
+    "memory of several",
+    "memory in files",
+    "memory out of sight",
+    "fork bomb",
+    "thread bomb",
+    "orphans",
+}
 BOMBS = [kind for kind in LIMITS if kind.name in {*ALONE, "A good one", "z good"}]
 LIMITS = [kind for kind in LIMITS if kind.name not in ALONE]

@@ -32,10 +32,10 @@ def softmax_at(x, T):
 
 look("cell")
 places = ["<ROOT>/book", "<ROOT>/tests", "<ROOT>/.git", "<HERE>", "<MARKS>", "<ROOT>/README.md"]
-places += ["<MARKS>/nbgrader/gradebook.db", "<MARKS>/marks.csv", "/etc/passwd", "/root", "/home/*"]
+places += ["<MARKS>/by-hand.json", "<MARKS>/marked", "<MARKS>/marks.csv", "/root", "/home/*"]
 places += ["<ROOT>/shared", "<ROOT>/../shared", "/mnt/*", "/media/*", "/var/*", "/opt/*", "/srv/*"]
 places += ["/run/*", "/sys/*", "/proc/1/root<ROOT>/book", "/proc/1/cwd/book", "/dev/sd*"]
-places += ["/dev/nvidia*", "/dev/vd*", "/boot/*", "/root/.*", "/tmp/kernel-*/../pytest*"]
+places += ["/dev/nvidia*", "/dev/vd*", "/boot/*", "/root/.*", "/etc/passwd"]
 for pattern in places:
     for path in glob.glob(pattern):
         if path != "/opt/python" and not sys.base_prefix.startswith(path):
@@ -46,13 +46,9 @@ for folder, folders, names in os.walk("<ROOT>"):
     folders[:] = [name for name in folders if name != given]
     for name in names:
         say("file", folder, name)
-mine = os.path.dirname(sys.argv[sys.argv.index("-f") + 1])
-for path in glob.glob("/tmp/*"):  # its own sockets and the way to its own folder are there
-    ours = any(known.startswith(path + "/") for known in [mine, "<ROOT>/"])
-    if not ours and not path.startswith("/tmp/kernel-"):
+for path in glob.glob("/tmp/*"):  # the way to its own environment is there
+    if not "<ROOT>/".startswith(path + "/"):
         say("folder", path)
-if len(os.listdir(os.path.dirname(mine))) > 1:
-    say("folders", os.listdir(os.path.dirname(mine)))
 for pid in glob.glob("/proc/[0-9]*"):
     try:
         words = open(pid + "/cmdline").read()
@@ -90,15 +86,14 @@ attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("
 attempt(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
 attempt(lambda: urllib.request.urlopen("http://127.0.0.1:<PORT>", timeout=1))
 for line in open("/proc/net/unix").read().splitlines()[1:]:
-    if "/tmp/kernel-" not in line and "@" in line:
-        print("FO" + "UND", line)
+    print("FO" + "UND", line)
 print("sear" + "ched")
 """
 
 WRITES = r"""
 import os, sys
 
-for folder in ["<ROOT>", "<ROOT>/src", "<ROOT>/book", "<HERE>", "<MARKS>", "<MARKS>/nbgrader", "/",
+for folder in ["<ROOT>", "<ROOT>/src", "<ROOT>/book", "<HERE>", "<MARKS>", "<MARKS>/marked", "/",
                "/usr", "/usr/bin", "/etc", "/root", "/home", "/var/tmp", "/dev", "/run", "/proc",
                sys.prefix, sys.base_prefix, np.__path__[0], "/proc/self/root/usr"]:
     try:
@@ -180,20 +175,24 @@ display({"image/png": '" onerror="alert(1)" x="' + "<script>alert(1)</script>"},
 display({"image/jpeg": '"><script>alert(1)</script>', "text/plain": "x"}, raw=True)
 print(bad, "\x1b[31m<script>alert(1)</script>\x1b[0m", "\x1b]8;;javascript:alert(1)\x07x")
 """
-STREAM = r"""
-kernel = get_ipython().kernel
-for name in ['"><script>alert(1)</script>', "stderr"]:
-    kernel.send_response(kernel.iopub_socket, "stream", {"name": name, "text": "<b onclick=x>"})
-kernel.send_response(kernel.iopub_socket, "execute_result", {"execution_count": "<script>",
-    "data": {"text/plain": "<script>"}, "metadata": {}})
-kernel.send_response(kernel.iopub_socket, "error", {"ename": ["<script>"], "evalue": "<script>",
-    "traceback": ["<script>alert(1)</script>", "\x1b[31m<script>"]})
+FORGED = r"""
+import json, os, sys
+def say(outputs):
+    for number in range(3, 20):
+        for order in range(40):
+            try:
+                os.write(number, json.dumps({"number": order, "outputs": outputs}).encode() + b"\n")
+            except OSError:
+                break
+bad = "<script>alert(1)</script><b onclick=x>"
+say([["stdout", bad], ["error", bad], ["text", "\x1b[31m" + bad], ["png", '" onerror="alert(1)']])
+say([["html", bad], ['"><script>', bad], [bad, ["x"]]])
 """
 GARBAGE = r"""
-kernel = get_ipython().kernel
+import sys
 def softmax_at(x, T):
-    kernel.iopub_thread.send_multipart([b"x" * 1000] * 9)
-    kernel.session.send = lambda *given, **options: None
+    serve = sys._getframe(2).f_globals
+    serve["json"].dumps = lambda *given, **options: "x" * 1000
     return x
 """
 TRIES = [
@@ -201,7 +200,7 @@ TRIES = [
     answers("searches", SEARCH, page=["searched"]),
     answers("network", NETWORK + GOOD_1, marks=(4, 3), page=["searched"]),
     answers("writes", WRITES + GOOD_1, marks=(4, 3), page=["searched"]),
-    changes("hooks", added(HOOKS), (0, 0), q1=NAIVE_1),
+    changes("hooks", added(HOOKS), (0, ANY), q1=NAIVE_1),
     changes("patches", added(PATCHES), (0, 3), q1=NAIVE_1),
     answers("fake np", FAKE + GOOD_1, marks=(0, 0)),
     answers(
@@ -224,7 +223,7 @@ TRIES = [
     answers("error reply", REPLY % '\'{"arguments": ["list"], "warnings": [], "error": [1]}\''),
     answers("garbage", GARBAGE),
     answers("displays", DISPLAYS + GOOD_1, marks=(4, 3)),
-    answers("streams", STREAM + GOOD_1, marks=(ANY, ANY)),
+    answers("forged outputs", FORGED + GOOD_1, marks=(ANY, ANY)),
     answers("changes argument", "def softmax_at(x, T):\n    x -= x.max()\n    return x / x.sum()"),
     answers("package", "import stable_softmax as s" + GOOD_1, marks=(4, 3)),
     answers("prints", "print('hello')" + GOOD_1.replace("z = x", "print(T); z = x"), marks=(4, 3)),

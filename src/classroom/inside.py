@@ -1,0 +1,150 @@
+"""What runs in the sandbox: cells and calls that come through one pipe, answers through another.
+
+The grader sends the text of this file to a fresh Python: nothing of the grader lies on a disk that
+a student can read. It holds no secret. The grader itself packs arguments and unpacks results with
+it; nothing that a kernel sends is ever executed or unpickled.
+"""
+
+import base64
+import io
+import json
+import os
+import sys
+import warnings
+from contextlib import redirect_stderr, redirect_stdout
+
+import numpy as np
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import CapturingDisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets import Type
+
+KEPT = 20_000  # characters of a text
+NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
+NUMBERS |= {"float16", "float32", "float64"}
+
+
+def pack(value):
+    """Turn a value into what JSON can hold.
+
+    It may be None, a number, a string, a NumPy scalar or array, and a tuple, list or dict of these.
+    Raises TypeError if it is anything else.
+    """
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
+        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+        native = value.astype(value.dtype.newbyteorder("="))
+        data = base64.b64encode(native.tobytes()).decode()
+        return [kind, value.dtype.name, list(value.shape), data]
+    if value is None or type(value) in {bool, int, float, str}:
+        return value
+    if isinstance(value, tuple | list):
+        return ["tuple" if isinstance(value, tuple) else "list", *map(pack, value)]
+    if isinstance(value, dict):
+        return ["dict", *([pack(key), pack(item)] for key, item in value.items())]
+    raise TypeError(f"{type(value).__name__} cannot be marked: return numbers or NumPy arrays")
+
+
+def unpack(value):
+    """Undo `pack`; raises ValueError, TypeError or KeyError if that is not possible."""
+    if not isinstance(value, list):
+        return value
+    kind, *parts = value
+    if kind in {"array", "scalar"}:
+        name, shape, data = parts
+        if name not in NUMBERS:
+            raise ValueError(f"no numbers: {name}")
+        array = np.frombuffer(base64.b64decode(data), dtype=name).reshape(shape).copy()
+        return array if kind == "array" else array[()]
+    if kind == "dict":
+        return {unpack(key): unpack(item) for key, item in parts}
+    return {"tuple": tuple, "list": list}[kind](map(unpack, parts))
+
+
+def answer(namespace, name, arguments):
+    """Call a function of a namespace with packed arguments, whatever it does, and report.
+
+    For JSON: ``result``, packed, or ``error`` (name and message), ``changed`` (whether the call has
+    changed an argument), and ``warnings``.
+    """
+    before, given, reply = json.dumps(arguments), unpack(arguments), {}
+    with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
+        warnings.simplefilter("always")
+        try:
+            if name not in namespace:
+                raise NameError(f"there is no {name}")
+            result = pack(namespace[name](*given))
+            json.dumps(result)  # what cannot be sent is an error of this call
+            reply["result"] = result
+        except BaseException as error:
+            kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins"]
+            text = str(error) if kinds[0] == type(error).__name__ else repr(error)
+            reply["error"] = [kinds[0], text[:500]]
+    try:
+        reply["changed"] = json.dumps(pack(given)) != before
+    except (TypeError, ValueError, RecursionError):
+        reply["changed"] = True
+    runtime = [w for w in caught if issubclass(w.category, RuntimeWarning)]
+    reply["warnings"] = [str(w.message)[:500] for w in runtime[:10]]
+    return reply
+
+
+class Hook(DisplayHook):
+    """Shows the value of a cell's last line as `display` does, without its number."""
+
+    write_output_prompt = staticmethod(lambda: None)
+
+    def write_format_data(self, data, *_):
+        """Show it."""
+        self.shell.display_pub.publish(data)
+
+
+class Shell(InteractiveShell):
+    """IPython, with its magics, but without history, terminal, windows and questions."""
+
+    display_pub_class = Type(CapturingDisplayPublisher)
+    displayhook_class = Type(Hook)
+    enable_gui = staticmethod(lambda gui=None: None)
+    ask_exit = staticmethod(lambda: os._exit(0))
+
+    def _showtraceback(self, kind, error, lines):
+        print(*lines, sep="\n", file=sys.stderr)
+
+    def outputs(self, source):
+        """Run a cell; return what it prints, and then what it shows, as pairs of kind and text."""
+        shown = self.display_pub.outputs = []
+        with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as errors:
+            self.run_cell(source, store_history=True)
+        found = [["stdout", printed.getvalue()], ["stderr", errors.getvalue()]]
+        for data in (output["data"] for output in shown):
+            kind, mime = ("png", "image/png") if "image/png" in data else ("text", "text/plain")
+            found.append([kind, data.get(mime, "")])
+        for output in found:
+            if output[0] != "png" and len(output[1]) > KEPT:
+                output[1] = f"{output[1][:KEPT]}\n… more was printed"
+        return [output for output in found if output[1]]
+
+
+def serve(requests, replies):
+    """Do what each line of one pipe asks, and answer with a line in the other, until it ends."""
+    shell, process = Shell.instance(colors="nocolor"), os.getpid()
+    shell.history_manager.enabled = False
+    for line in requests:
+        order = json.loads(line)
+        if "call" in order:
+            reply = answer(shell.user_ns, order["call"], order["arguments"])
+        else:
+            reply = {"outputs": shell.outputs(order["run"])}
+        if os.getpid() != process:  # a copy of this process
+            break
+        replies.write(json.dumps({"number": order["number"], **reply}).encode() + b"\n")
+        replies.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    pipes = os.dup(0), os.dup(1)
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in range(3):
+        os.dup2(nowhere, number)
+    with open(pipes[0], encoding="utf-8") as requests, open(pipes[1], "wb") as replies:
+        serve(requests, replies)
