@@ -264,6 +264,13 @@ def test_a_page_gets_both_layouts_with_letters_as_text_and_colors_in_pairs():
     assert "font-family" not in html and "<style" not in html, "the style sheet of the site says it"
 
 
+def test_an_image_in_a_figure_keeps_its_data():
+    ax = new_axes()
+    ax.imshow(np.eye(8))
+    drawn = for_page(ax.figure)
+    assert drawn.count("<image ") == drawn.count('href="data:image/png;base64,') == 2
+
+
 def test_identifiers_are_unique_lead_somewhere_and_can_be_told_apart_on_a_page():
     figure = one_panel()
     pages = [for_page(figure), for_page(figure, "run"), for_page(panels(1, 2))]

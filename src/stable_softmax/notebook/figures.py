@@ -544,7 +544,9 @@ def _element(element, names):
             value = NUMBER.sub(_rounded, value)
             value = re.sub(r"^rotate\(-0 .*|\s+(?=[A-Za-z]|$)", "", value)
         elif key == LINK:
-            key, value = "href", f"#{names[value[1:]]}"
+            key = "href"
+            if value.startswith("#"):  # and not the data of an image
+                value = f"#{names[value[1:]]}"
         if value:
             attributes[key] = REFERENCE.sub(lambda found: names[found[0]], value)
     inside = escape((element.text or "").strip())
