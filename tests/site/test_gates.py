@@ -73,7 +73,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
     found = visit(browser, page.as_uri(), 390, "dark")
     assert found.pop("shift") == 0
     assert len(found.pop("requests")) == 2
-    assert found == {kind: [] for kind in found} and len(found) == 6
+    assert found == {kind: [] for kind in found} and len(found) == 7
 
 
 @pytest.mark.parametrize(
