@@ -1,6 +1,7 @@
 """Every page in a browser, wide and narrow, light and dark, from a server and from a folder.
 
-All pages are visited first, wide and narrow ones at the same time; then each is judged.
+All pages are visited first, wide and narrow ones at the same time; then each is judged. Axe looks
+at wide light pages and at narrow dark ones: each width and each palette once.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -23,12 +24,12 @@ def visits(site, server):
         with sync_playwright() as playwright:
             browser = launch(playwright)
             for page in PAGES:
-                setting = f"{width} px, light, http"
-                found[page][setting] = visit(browser, server + page, width, "light")
+                setting, wide = f"{width} px, light, http", width == 1280
+                found[page][setting] = visit(browser, server + page, width, "light", axe=wide)
                 if page != "404.html":  # only a server shows it, in any folder
                     address = (site / page).as_uri()
                     setting = f"{width} px, dark, file"
-                    found[page][setting] = visit(browser, address, width, "dark")
+                    found[page][setting] = visit(browser, address, width, "dark", axe=not wide)
 
     found = {page: {} for page in PAGES}
     with ThreadPoolExecutor() as pool:

@@ -136,7 +136,7 @@ def open_page(browser, address, width=1280, scheme="light"):
     return page, requests, problems
 
 
-def visit(browser, address, width, scheme):
+def visit(browser, address, width, scheme, axe=True):
     """Return what there is to say about one page in one setting.
 
     Parameters
@@ -145,6 +145,8 @@ def visit(browser, address, width, scheme):
     address : str
     width : int
     scheme : {"light", "dark"}
+    axe : bool
+        Whether to ask axe about the page with all its folds open, which takes longest.
 
     Returns
     -------
@@ -160,10 +162,9 @@ def visit(browser, address, width, scheme):
     found["scrolls"] += page.evaluate(STICKS_OUT)
     page.emulate_media(color_scheme=scheme)
     found |= {"requests": requests[:], "problems": problems[:]}  # axe asks for style sheets itself
-    found["axe"] = run_axe(page)
     if page.evaluate(OPEN_ALL):
         found["scrolls"] += page.evaluate(STICKS_OUT)
-        found["axe"] += run_axe(page)
+    found["axe"] = run_axe(page) if axe else []
     found["inside"] = page.evaluate(SCROLLS_ITSELF)
     found["blank"] = page.evaluate(BLANK)
     found["figures"] = page.evaluate(FIGURES_STICK_OUT)
