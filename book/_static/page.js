@@ -86,6 +86,24 @@ document.addEventListener("DOMContentLoaded", () => {
   stack();
 });
 
+/* A formula that is wider than a phone becomes as small as it must, so that none has to be scrolled. */
+document.addEventListener("DOMContentLoaded", () => {
+  const formulas = [...document.querySelectorAll('.bd-article mjx-container[display="true"]')];
+
+  function fit() {
+    for (const { style } of formulas) style.fontSize = "";
+    const room = formulas.map((formula) => formula.clientWidth / formula.scrollWidth);
+    const sizes = formulas.map((formula) => parseFloat(getComputedStyle(formula).fontSize));
+    formulas.forEach(({ style }, i) => {
+      if (room[i] < 1) style.fontSize = `${Math.floor(10 * room[i] * sizes[i]) / 10}px`;
+    });
+  }
+
+  addEventListener("resize", fit);
+  addEventListener("toggle", fit, true); // what was folded had no width
+  fit();
+});
+
 /* The arrow keys lead to the next page and to the one before, unless what has the focus may want them:
    a control, an explorable, the editor of a cell, a box that scrolls; or the page itself scrolls. */
 addEventListener("keydown", (event) => {

@@ -134,7 +134,8 @@ def content(path):
     if path.name == "objects.inv":
         data = zlib.decompress(data.split(b"\n", 4)[4])
     text = data.decode("utf-8", errors="ignore")
-    if path.suffix == ".html":
+    if path.suffix == ".html":  # a formula is set, and no longer the words of its source
+        text = re.sub(r"<mjx-container.*?</mjx-container>", " ", text, flags=re.S)
         text += html.unescape(re.sub(r"</?[a-zA-Z!][^<>]*>", " ", text))
     return text.replace("\\n", " ") if path.suffix == ".ipynb" else text
 
@@ -174,7 +175,8 @@ def test_the_same_search_finds_the_solutions_in_the_complete_edition(complete, s
     ]:
         found = leaks(complete / path, {page: secrets[page]})
         assert len(secrets[page]) > 200 and names(page) & found, path
-        assert len(secrets[page] & found) > 0.9 * len(secrets[page]), path
+        share = 0.5 if path.endswith(".html") else 0.9  # rows of words that go through a formula
+        assert len(secrets[page] & found) > share * len(secrets[page]), path
     for path in ["html/objects.inv", "html/_static/sections.js"]:
         assert leaks(complete / path, {page: secrets[page]}), path
 
