@@ -161,6 +161,7 @@ def main():
     refused = import_everything()
     figures = ["notebook.diagram", "notebook.display", "notebook.number_line"]
     expected = dict.fromkeys(figures, missing("IPython", "book"))
+    expected["notebook.figures"] = missing("matplotlib", "book")
     assert refused == expected | {"measure.intervals": missing("mpmath", "exact")}, refused
     check_results()
     check_formats()
