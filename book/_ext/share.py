@@ -14,6 +14,7 @@ import numpy as np
 from docutils import nodes
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from website import number
 
 from stable_softmax import cross_entropy_epsilon, cross_entropy_naive, cross_entropy_shifted
 from stable_softmax.notebook.display import ROLE
@@ -107,12 +108,6 @@ def add_card(app, pagename, templatename, context, doctree):
         "og:image:width": str(WIDTH),
         "og:image:height": str(HEIGHT),
     }
-
-
-def number(app, pagename):
-    """Return the number of a chapter, with a point and a space, or an empty string."""
-    numbers = app.env.toc_secnumbers.get(pagename, {}).get("")
-    return f"{'.'.join(map(str, numbers))}. " if numbers else ""
 
 
 def setup(app):

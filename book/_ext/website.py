@@ -52,17 +52,16 @@ def keep_the_index_to_terms(app, doctree):
     entries[:] = [entry for entry in entries if "stable_softmax" not in entry[2]]
 
 
-def name_the_cover(app, pagename, templatename, context, doctree):
-    """Let the sidebar call the cover by the title of the book: its heading is not one."""
-    context["root_title"] = app.config.html_title
+def number(app, pagename):
+    """Return the number of a chapter, with a point and a space, or an empty string."""
+    numbers = app.env.toc_secnumbers.get(pagename, {}).get("")
+    return f"{'.'.join(map(str, numbers))}. " if numbers else ""
 
 
 def head_paper(app, pagename, templatename, context, doctree):
     """Print the chapter at the head of each sheet: only a page itself knows its name."""
     if pagename in app.env.titles:
-        number = ".".join(map(str, app.env.toc_secnumbers.get(pagename, {}).get("", ())))
-        title = app.env.titles[pagename].astext()
-        style = paper_head(f"{number}. {title}" if number else title)
+        style = paper_head(number(app, pagename) + app.env.titles[pagename].astext())
         context["metatags"] = f'{context.get("metatags", "")}\n<style media="print">{style}</style>'
 
 
@@ -89,6 +88,5 @@ def setup(app):
     app.connect("doctree-read", describe_once)
     app.connect("doctree-read", keep_the_index_to_terms)
     app.connect("doctree-resolved", check_figures)
-    app.connect("html-page-context", name_the_cover, priority=900)  # after the theme
     app.connect("html-page-context", head_paper)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -52,7 +52,7 @@
       const ticks = TICKS.map((gap, i) => tick(`button" data-choice="${i}" aria-label="behind by ${gap}`, gap, gap));
       ticks.push(tick(`reset" aria-label="Reset`, END, "↺"));
       return `<div class="tapes">
-          <label for="${this.uid}-gap"><span class="drag">Drag: </span>The right answer is behind by <span class="behind"></span></label>
+          <label for="${this.uid}-gap"><span class="drag">Drag: </span>the right answer is behind by <span class="behind"></span></label>
           <ul>${tapes.join("")}</ul>
           <input type="range" id="${this.uid}-gap" name="gap" min="0" max="${END}" step="1" value="40"><span class="grip"></span>
         </div>

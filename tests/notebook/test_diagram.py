@@ -1,18 +1,9 @@
 from itertools import pairwise
 
-import matplotlib
-import matplotlib.pyplot as plt
 import pytest
 
 from stable_softmax.notebook.diagram import draw_network, draw_two_sum
 from stable_softmax.notebook.display import new_axes
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
 
 
 def texts(ax):

@@ -5,8 +5,6 @@ import re
 import warnings
 from types import SimpleNamespace
 
-import matplotlib
-import matplotlib.pyplot as plt
 import ml_dtypes
 import numpy as np
 import pytest
@@ -33,16 +31,6 @@ from stable_softmax.notebook.display import (
 from stable_softmax.notebook.figures import save
 
 INF, NAN = np.inf, np.nan
-
-
-@pytest.fixture(autouse=True)
-def figures_of_this_test(monkeypatch):
-    monkeypatch.setattr(display, "get_ipython", lambda: None)
-    matplotlib.use("agg")
-    with plt.rc_context():
-        use_book_style()
-        yield
-    plt.close("all")
 
 
 def curves(ax, label):

@@ -4,13 +4,11 @@ import itertools
 import re
 from xml.etree import ElementTree
 
-import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.text import Text
 
-from stable_softmax.notebook import display
 from stable_softmax.notebook.diagram import draw_network, draw_two_sum
 from stable_softmax.notebook.display import (
     COLORS,
@@ -18,7 +16,6 @@ from stable_softmax.notebook.display import (
     mark_limit,
     new_axes,
     plot_error,
-    use_book_style,
 )
 from stable_softmax.notebook.figures import (
     NARROW,
@@ -33,16 +30,6 @@ from stable_softmax.notebook.figures import (
 from stable_softmax.notebook.number_line import NumberLine, draw_bits
 
 X = np.linspace(0, 100, 60)
-
-
-@pytest.fixture(autouse=True)
-def figures_of_this_test(monkeypatch):
-    monkeypatch.setattr(display, "get_ipython", lambda: None)
-    matplotlib.use("agg")
-    with plt.rc_context():
-        use_book_style()
-        yield
-    plt.close("all")
 
 
 def one_panel():

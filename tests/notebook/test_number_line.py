@@ -1,5 +1,4 @@
 import matplotlib
-import matplotlib.pyplot as plt
 import ml_dtypes
 import numpy as np
 import pytest
@@ -8,13 +7,6 @@ from stable_softmax import BF16, E4M3, E5M2, FP16, FP32, TF32, round_to
 from stable_softmax.notebook.display import COLORS, new_axes
 from stable_softmax.notebook.number_line import NumberLine, bits_of, draw_bits, numbers_between
 from tests.cases import ALL_FORMATS
-
-
-@pytest.fixture(autouse=True)
-def figures_of_this_test():
-    matplotlib.use("agg")
-    yield
-    plt.close("all")
 
 
 @pytest.mark.parametrize("fmt", [E4M3, E5M2], ids=str)

@@ -99,9 +99,14 @@ def table_faults(page):
     return faults
 
 
-def progress_faults(page):
-    """Return the progress bars of runs that are over."""
-    return [f"a progress bar: {bar}" for bar in page.find_all(string=re.compile("█"))]
+def output_faults(page):
+    """Return what no cell should leave: bars of runs that are over, and errors of the display."""
+    kinds = {"a progress bar": "█", "a traceback": r"Traceback \(most recent call last\)"}
+    return [
+        f"{kind}: {text}"
+        for kind, pattern in kinds.items()
+        for text in page.find_all(string=re.compile(pattern))
+    ]
 
 
 def host_faults(page):

@@ -54,7 +54,7 @@ def faults_of(html, folder):
         *page_rules.image_faults(page),
         *page_rules.figure_faults(page),
         *page_rules.table_faults(page),
-        *page_rules.progress_faults(page),
+        *page_rules.output_faults(page),
         *page_rules.host_faults(page),
         *page_rules.link_faults(page, "page.html", folder, ROOT),
     ]
@@ -101,6 +101,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
         ("<p>", f"{rows_of(DASH, 'a', 'b')}<p>", "a column of dashes"),
         ("<p>", f"{DASHES}<p>", "a table of dashes"),
         ("<p>", "<pre>███ 71 of 71</pre><p>", "a progress bar: ███ 71 of 71"),
+        ("<p>", "<pre>Traceback (most recent call last)</pre><p>", "a traceback: Traceback"),
         ("curve.svg", "https://example.com/curve.svg", "from another host"),
         ("curve.svg", "//example.com/curve.svg", "from another host"),
         ("<style>", "<script>load('https://example.com/')</script><style>", "from another host"),

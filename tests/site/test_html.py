@@ -46,8 +46,8 @@ def test_a_table_has_signs_of_print_and_says_something(site, page):
 
 
 @every_page
-def test_a_page_shows_no_progress_bar(site, page):
-    fail_with(page_rules.progress_faults(page_rules.read(site / page)))
+def test_a_page_shows_no_progress_bar_and_no_traceback(site, page):
+    fail_with(page_rules.output_faults(page_rules.read(site / page)))
 
 
 @every_page
