@@ -207,6 +207,18 @@ def test_every_figure_has_a_name_a_caption_and_a_description(page):
 
 
 @every(PAGES)
+def test_no_text_looks_for_a_panel_at_a_side_since_a_phone_stacks_them(page):
+    captions = [
+        options["figure"]["caption"]
+        for cell in cells(page)
+        if "figure" in (options := cell.metadata.get("mystnb", {}))
+    ]
+    aside = re.findall(r"\([^()]*\b(?:left|right|above|below|row)\)", "\n".join(captions))
+    sides = r"(?:^|[.:] )On the (?:left|right)\b[^.]*|(?:left|right|upper|lower) (?:panel|row)s?\b"
+    assert aside + re.findall(sides, prose(page), flags=re.M) == [], "say: in the first panel"
+
+
+@every(PAGES)
 def test_code_fits_the_width_of_a_page(page):
     # in the box of a solution there is a little less room: the tests of the site look there as well
     long = [line for cell in cells(page) for line in cell.source.splitlines() if len(line) > 88]
