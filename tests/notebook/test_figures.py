@@ -16,6 +16,7 @@ from stable_softmax.notebook.display import (
     mark_limit,
     new_axes,
     plot_error,
+    plot_values,
 )
 from stable_softmax.notebook.figures import (
     NARROW,
@@ -78,7 +79,18 @@ def number_lines():
     return ax.figure
 
 
+def points():
+    ax = new_axes("memory", xscale="log")
+    places = [(2257, 151, "recomputed, compiled"), (2538, 143, "chunks of classes")]
+    for x, y, name in [*places, (1882, 136, "chunks of tokens"), (24_048, 106, "float32 logits")]:
+        plot_values([x], [y], label=name, role="first", ax=ax)
+    ax.set(xlim=(600, 120_000), ylim=(0, 170))
+    label_lines(ax)
+    return ax.figure
+
+
 FIGURES = {
+    "points close to each other": points,
     "one panel": one_panel,
     "two panels": lambda: panels(1, 2, sharey=True),
     "panels that share nothing": lambda: panels(2, 2),

@@ -256,15 +256,17 @@ def _place_limits(figure):
 
 
 def _place_names(figure):
-    """Move the names that are in no strip to where they are free, above or below their curves."""
+    """Move the names that are in no strip to where they are free, above, below or beside a point."""
     _lay_out(figure)
-    for text, line in _names(figure):
+    for text, line in 2 * _names(figure):  # the second time, all others are where they will be
         text.arrow_patch = None
         points = line.get_xydata()[np.isfinite(line.get_xydata()).all(axis=1)][::-1]
         points, obstacles = points[:: math.ceil(len(points) / 20)], _Obstacles(text)
         sides = [((0, 4), "bottom"), ((0, -4), "top")]
+        sides = [(*side, ha) for side in sides for ha in ("right", "left")]
+        sides += [((6, 0), "center", "left"), ((-6, 0), "center", "right")]
         costs = {}
-        for (x, y), (shift, va), ha in itertools.product(points, sides, ["right", "left"]):
+        for (x, y), (shift, va, ha) in itertools.product(points, sides):
             costs[x, y, shift, va, ha] = _put_name(text, x, y, shift, va, ha, obstacles)
             if not costs[x, y, shift, va, ha]:
                 break
