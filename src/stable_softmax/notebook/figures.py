@@ -256,7 +256,7 @@ def _place_limits(figure):
 
 
 def _place_names(figure):
-    """Move the names that are in no strip to where they are free, above, below or beside a point."""
+    """Move the names in no strip to where they are free: above, below or beside a point."""
     _lay_out(figure)
     for text, line in 2 * _names(figure):  # the second time, all others are where they will be
         text.arrow_patch = None
