@@ -32,7 +32,7 @@ class Course:
     """
 
     def __init__(self, path):
-        self.name, self.source = path.stem, jupytext.read(path)
+        self.path, self.name, self.source = path, path.stem, jupytext.read(path)
         for number, cell in enumerate(self.source.cells):
             cell.pop("attachments", None)  # they would be those of a model answer
             cell.id = said(cell, "grade_id") or f"{self.name}-{number}"  # where metadata are lost
@@ -86,8 +86,13 @@ class Course:
 
     def digest(self, *others):
         """Return what is the same for the same assignment and texts, in hexadecimal digits."""
-        text = "".join([nbformat.writes(self.source), *others])
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        return fingerprint("".join([nbformat.writes(self.source), *others]))
+
+
+def fingerprint(content):
+    """Return the digest of bytes, or of a text."""
+    content = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    return hashlib.sha256(content).hexdigest()
 
 
 def said(cell, key):

@@ -17,10 +17,10 @@ from flask import Flask, abort, redirect, request, session
 from markupsafe import Markup
 from werkzeug.serving import make_server
 
-from .course import Course, Refused
+from .course import Refused
 from .kept import Kept
 from .page import Writer, page
-from .repository import MARKS, shown
+from .repository import shown
 
 LONGEST = 100_000  # bytes of what a form sends
 HEADERS = {
@@ -122,10 +122,9 @@ def pages(kept, token):
     return app
 
 
-def mark_by_hand(path, folder=None):
+def mark_by_hand(course, folder):
     """Show the answers that are marked by hand, until Ctrl-C or until the terminal is closed."""
-    folder = folder or MARKS / path.stem
-    kept, token = Kept(Course(path), folder), secrets.token_hex(16)
+    kept, token = Kept(course, folder), secrets.token_hex(16)
     if not kept.records:
         raise Refused(f"There is nothing to mark in {shown(folder)} yet: run make grade first.")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -142,6 +141,6 @@ def mark_by_hand(path, folder=None):
     except KeyboardInterrupt:
         pass
     finally:
-        Kept(kept.course, folder).write()  # with those who were marked meanwhile
+        Kept(course, folder).write()  # with those who were marked meanwhile
     with suppress(OSError):  # the terminal may be gone
         print(f"\nThe marks are in {shown(folder / 'marks.csv')} and in the pages.", flush=True)

@@ -8,30 +8,28 @@ from nbformat import v4
 
 from book_tools.first_cell import first_cell_source
 
-from .course import ANSWERS, Course, Failed, Refused, leaks, role
+from .course import ANSWERS, Failed, Refused, leaks, role
 from .marking import judge
 from .notebooks import ALL, LONGEST, assemble
-from .repository import RELEASED, ROOT, shown
-from .sandbox import SECONDS, check_sandbox
+from .repository import ROOT, shown
+from .sandbox import check_sandbox
 from .workers import side_by_side
 
 
-def release_assignment(path, folder=None, seconds=SECONDS, sandboxed=True):
+def release_assignment(course, folder, seconds, sandboxed):
     """Make the notebook for students, if the assignment is sound."""
     sandboxed = sandboxed and check_sandbox() is None  # the answers are the teacher's own
-    print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
-    course = Course(path)
+    print(f"Trying the model answers and blank answers of “{course.name}” …", flush=True)
     reasons = dict.fromkeys(prove(course, seconds, sandboxed))
     if reasons:
-        raise Refused(f"“{path.stem}” is not released: {'; '.join(reasons)}.")
-    folder = folder or RELEASED
+        raise Refused(f"“{course.name}” is not released: {'; '.join(reasons)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{path.stem}.ipynb"
+    target = folder / f"{course.name}.ipynb"
     nbformat.write(for_students(course), target)
     points = " + ".join(f"{points:g}" for points in course.questions().values())
     earn = f"Model answers earn every point ({points}), blank answers none"
     print(f"{earn}, nothing is left of them.\nGive this to students: {shown(target)}")
-    print(f"Keep this, with answers, tests and marking guide: {shown(path)}")
+    print(f"Keep this, with answers, tests and marking guide: {shown(course.path)}")
 
 
 def prove(course, seconds, sandboxed):
