@@ -38,8 +38,7 @@ class Course:
             cell.id = said(cell, "grade_id") or f"{self.name}-{number}"  # where metadata are lost
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         self.source.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-        reasons = faults(self.source)
-        if reasons:
+        if reasons := faults(self.source):
             raise Refused(f"“{self.name}” cannot be used: {'; '.join(reasons)}.")
         self.released = nbformat.from_dict(self.source)
         self.released.cells = [self._given(cell) for cell in self.source.cells]

@@ -46,11 +46,9 @@ def grade_assignment(course, source, folder, seconds, sandboxed, only, again, **
         print(f"{number:4} of {len(students)}  {student.student} … {says}", flush=True)
     kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
-    others = kept.records.keys() - {student.key for student in students}
-    if others:
+    if others := kept.records.keys() - {student.key for student in students}:
         print(f"With {len(others)} students who were marked before, and stay.")
-    waiting = sum(len(row.waiting) for row in kept.rows())
-    if waiting:
+    if waiting := sum(len(row.waiting) for row in kept.rows()):
         out = "" if folder == MARKS / course.name else f" OUT={folder}"
         print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={course.name}{out}")
     if failed:

@@ -6,18 +6,14 @@ it; nothing that a kernel sends is ever executed or unpickled.
 """
 
 import base64
-import io
 import json
 import os
 import sys
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
-from IPython.core.displayhook import DisplayHook
-from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Type
+from IPython.utils.capture import capture_output
 
 KEPT = 20_000  # characters of a text
 NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
@@ -27,8 +23,8 @@ NUMBERS |= {"float16", "float32", "float64"}
 def pack(value):
     """Turn a value into what JSON can hold.
 
-    It may be None, a number, a string, a NumPy scalar or array, and a tuple, list or dict of these.
-    Raises TypeError if it is anything else.
+    Raises TypeError if it is not None, a number, a string, a NumPy scalar or array, or a tuple,
+    list or dict of these.
     """
     if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
@@ -88,21 +84,9 @@ def answer(namespace, name, arguments):
     return reply
 
 
-class Hook(DisplayHook):
-    """Shows the value of a cell's last line as `display` does, without its number."""
-
-    write_output_prompt = staticmethod(lambda: None)
-
-    def write_format_data(self, data, *_):
-        """Show it."""
-        self.shell.display_pub.publish(data)
-
-
 class Shell(InteractiveShell):
     """IPython, with its magics, but without history, terminal, windows and questions."""
 
-    display_pub_class = Type(CapturingDisplayPublisher)
-    displayhook_class = Type(Hook)
     enable_gui = staticmethod(lambda gui=None: None)
     ask_exit = staticmethod(lambda: os._exit(0))
 
@@ -111,11 +95,10 @@ class Shell(InteractiveShell):
 
     def outputs(self, source):
         """Run a cell; return what it prints, and then what it shows, as pairs of kind and text."""
-        shown = self.display_pub.outputs = []
-        with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as errors:
+        with capture_output() as shown:
             self.run_cell(source, store_history=True)
-        found = [["stdout", printed.getvalue()], ["stderr", errors.getvalue()]]
-        for data in (output["data"] for output in shown):
+        found = [["stdout", shown.stdout], ["stderr", shown.stderr]]
+        for data in (output.data for output in shown.outputs):
             kind, mime = ("png", "image/png") if "image/png" in data else ("text", "text/plain")
             found.append([kind, data.get(mime, "")])
         for output in found:
@@ -128,6 +111,9 @@ def serve(requests, replies):
     """Do what each line of one pipe asks, and answer with a line in the other, until it ends."""
     shell, process = Shell.instance(colors="nocolor"), os.getpid()
     shell.history_manager.enabled = False
+    # the value of a cell's last line is shown as `display` does, without its number
+    shell.displayhook.write_output_prompt = lambda: None
+    shell.displayhook.write_format_data = lambda data, *_: shell.display_pub.publish(data)
     for line in requests:
         order = json.loads(line)
         if "call" in order:

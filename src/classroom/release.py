@@ -20,8 +20,7 @@ def release_assignment(course, folder, seconds, sandboxed):
     """Make the notebook for students, if the assignment is sound."""
     sandboxed = sandboxed and check_sandbox() is None  # the answers are the teacher's own
     print(f"Trying the model answers and blank answers of “{course.name}” …", flush=True)
-    reasons = dict.fromkeys(prove(course, seconds, sandboxed))
-    if reasons:
+    if reasons := dict.fromkeys(prove(course, seconds, sandboxed)):
         raise Refused(f"“{course.name}” is not released: {'; '.join(reasons)}.")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{course.name}.ipynb"
