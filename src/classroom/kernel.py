@@ -1,9 +1,9 @@
 """A Python for other people's code: in a sandbox, with limits, ended when it breaks one.
 
-The grader and it speak through two pipes, which nothing inside can lead elsewhere. It ends when its
-pipe does: a grader that is killed, at whatever moment, leaves none behind.
+It ends when its pipe does: a grader that is killed, at whatever moment, leaves none behind.
 """
 
+import functools
 import json
 import os
 import re
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from inspect import getsource
 from threading import Event, Timer
 
@@ -21,7 +21,6 @@ from .sandbox import CELLS, bounded, environment, live_with_parent, sandbox
 STARTS = 60  # seconds in which Python must have started
 MESSAGE, ANSWER = 8 * 2**20, 2**20  # bytes of a reply: of outputs, and of what a function returns
 FORGED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)
-UNREADABLE = "it sent what is no answer"
 COLOURS = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07)")
 
 
@@ -29,7 +28,7 @@ class Stopped(Exception):
     """The kernel is gone; the message says why, as part of a sentence."""
 
 
-class Kernel:
+class Kernel(AbstractContextManager):
     """The kernel of one student; use it in a `with` statement.
 
     The limit is that of a cell or a call, and a notebook may take `CELLS` times as long.
@@ -42,9 +41,6 @@ class Kernel:
         self.number, self.done = 0, []
         self.until = time.monotonic() + CELLS * seconds
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *_):
         self.stop()
 
@@ -54,10 +50,9 @@ class Kernel:
         if self.sandboxed:
             command, self.group = bounded(sandbox(command, self.seconds))
             variables = environment()
-        parent, pipe = os.getpid(), subprocess.PIPE
-        pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL}
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE) | {"stderr": subprocess.DEVNULL}
         options = {"cwd": "/", "env": variables, "start_new_session": True}
-        options["preexec_fn"] = lambda: live_with_parent(parent)
+        options["preexec_fn"] = functools.partial(live_with_parent, os.getpid())
         self.process = subprocess.Popen(command, **pipes, **options)
         try:
             self._ask({"run": ""}, STARTS)
@@ -72,10 +67,8 @@ class Kernel:
         """End the kernel and all its processes, at once; what runs next starts a new one."""
         if self.process:
             end(self.process)
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout):
-                with suppress(OSError):  # what was not sent any more
-                    pipe.close()
+            with suppress(OSError), self.process:  # what was not sent any more
+                pass
         for _ in range(100 if self.group else 0):  # the system may need a moment to end all
             with suppress(OSError):
                 self.group.rmdir()
@@ -84,10 +77,7 @@ class Kernel:
         self.process = self.group = None
 
     def run(self, source):
-        """Run a cell and return its outputs; cells that ended are repeated in a new kernel.
-
-        Raises Stopped if the kernel had to be ended, or ended itself.
-        """
+        """Run a cell and return its outputs, or raise Stopped if that ended the kernel."""
         outputs = self._execute({"run": source}, read_outputs)
         self.done.append(source)
         return outputs
@@ -106,7 +96,7 @@ class Kernel:
             return read(self._ask(order, min(left, self.seconds)))
         except (Stopped, *FORGED) as error:
             self.stop()
-            raise error if isinstance(error, Stopped) else Stopped(UNREADABLE) from error
+            raise error if isinstance(error, Stopped) else Stopped("it sent no answer") from error
 
     def _ask(self, order, seconds):
         """Send an order and return the reply to it, whatever JSON that is.
@@ -142,10 +132,7 @@ def end(process):
 
 
 def read_answer(reply):
-    """Return what `inside.answer` describes, with everything unpacked.
-
-    A reply may be forged, and whatever JSON it is: the caller expects any of these errors.
-    """
+    """Return what `inside.answer` describes, unpacked; a forged reply raises one of FORGED."""
     found = {"changed": bool(reply["changed"])}
     found["warnings"] = [str(text)[:500] for text in list(reply["warnings"])[:10]]
     if "error" in reply:

@@ -1,7 +1,4 @@
-"""Mark one notebook: the answers run in a kernel of their own, and the tests here, which call them.
-
-So no code of a student can read the tests, patch them or end them.
-"""
+"""Mark one notebook: its answers run in a kernel, out of reach of the tests, which run here."""
 
 import builtins
 import contextlib
@@ -23,9 +20,8 @@ SIGNALS = (StopIteration, StopAsyncIteration, MemoryError, TimeoutError, Warning
 def judge(course, notebook, seconds, sandboxed=True, seed=None):
     """Run a notebook, as `notebooks.assemble` returns it, and its tests.
 
-    The hidden tests draw their inputs from the seed. By default each notebook has its own, the same
-    whenever it is marked again. Returns the marks of the questions that tests mark, and for each
-    cell its outputs.
+    The hidden tests draw their inputs from the seed, by default one that depends on the notebook.
+    Returns the marks of the questions that tests mark, and for each cell its outputs.
     """
     seed = int(course.digest(nbformat.writes(notebook))[:8], base=16) if seed is None else seed
     tests = {cell.id: cell for cell in course.source.cells if role(cell) == "test"}
