@@ -4,25 +4,29 @@ Nothing here writes, and archives are read in memory: no name inside of one can 
 """
 
 import functools
-import hashlib
 import io
 import os
 import re
 import stat
 import time
-import unicodedata
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from .course import fingerprint
+
 LARGEST, TOGETHER = 20 * 2**20, 100 * 2**20  # bytes that are read of a file, and of a student
 MOST, SECONDS = 200, 20  # files of a student, and of an archive among them; and time to read them
 SHOWN = 100  # characters of a name
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
-CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
+PLATFORMS = {  # what they call the file of a student, or (not Canvas) the folder and the file in it
+    "canvas": re.compile(r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>[^/]+)"),
+    "moodle": re.compile(
+        r"(?P<place>(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_[a-z]+)_?/?(?P<file>(?s:.*))"
+    ),
+}
 ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 TOO_LARGE = f"it is larger than {LARGEST // 2**20} MiB"
 
@@ -85,14 +89,13 @@ def collect(source):
     platform, students = platform_of(files), {}
     for name, read in sorted(files.items()):
         student, number, rest, place, late = owner(name, platform)
-        one = students.setdefault((student, number), HandedIn(student, number, place=place))
+        one = HandedIn(printable(student), number, key=key_of(student, number), place=place)
+        one = students.setdefault(one.key, one)
         if read and not NOISE.search(rest):
             one.files[rest] = read
             one.late |= late
     if not students:
         raise Unmarkable(f"There is nothing in {source}.")
-    for (student, number), one in students.items():
-        one.key, one.student = key_of(student, number), printable(student)
     return platform, chosen(students.values())
 
 
@@ -103,27 +106,29 @@ def chosen(students, only=""):
     return sorted(found, key=lambda one: (one.student.casefold(), one.key))
 
 
-def platform_of(files):
+def tops_of(names):
+    """Return the files and, ending in a slash, the folders at the top."""
+    return {"".join(name.partition("/")[:2]) for name in names}
+
+
+def platform_of(names):
     """Return where a download comes from: what most of the names in it say, and no single one."""
-    tops = {name.partition("/")[0] for name in files}
-    folders = {name.partition("/")[0] for name in files if "/" in name}
-    canvas = {top for top in tops - folders if CANVAS.fullmatch(top)}
-    counts = {"canvas": len(canvas), "moodle": sum(map(bool, map(MOODLE.fullmatch, tops - canvas)))}
-    platform = max(counts, key=counts.get)
-    return platform if 2 * counts[platform] > len(tops) else ""
+    tops = tops_of(names)
+    for platform, form in PLATFORMS.items():
+        if 2 * sum(map(bool, map(form.fullmatch, tops))) > len(tops):
+            return platform
+    return ""
 
 
 def owner(name, platform):
     """Return the student, the number, the name of the file, its place, and whether it is late."""
-    top, slash, rest = name.partition("/")
-    found = {"moodle": MOODLE, "canvas": CANVAS}[platform].fullmatch(top) if platform else None
-    if not found or (platform == "canvas" and slash):
+    found = PLATFORMS[platform].fullmatch(name) if platform else None
+    if not found:
+        top, slash, rest = name.partition("/")
         return top if slash else PurePosixPath(top).stem, "", rest or top, "", False
-    if platform == "canvas":
-        place = PurePosixPath(top).stem
-        return found["name"], found["id"], found["file"], place, bool(found["late"])
-    place = top.removesuffix(found["file"]).removesuffix("_") + "_"
-    return found["name"], found["id"], rest or found["file"], place, False
+    said = found.groupdict()
+    place = f"{said['place']}_" if platform == "moodle" else PurePosixPath(name).stem
+    return said["name"], said["id"], said["file"], place, bool(said.get("late"))
 
 
 def key_of(student, number):
@@ -132,13 +137,11 @@ def key_of(student, number):
     It depends on nobody else, so that it is the same next time. Where other names could lead to
     the same one, or to one that some systems take for the same, a digest follows.
     """
-    name = f"{student} {number}".strip()
+    name = f"{student} {number}"
     words = re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100]
-    words = words.decode(errors="ignore")
-    plain = unicodedata.normalize("NFKC", name).title() == name and name.lower() == name.casefold()
-    plain &= words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words)
-    digest = hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]
-    return words if words and plain else f"{words or 'student'}-{digest}"
+    words = words.decode(errors="ignore") or "student"
+    plain = len(name) <= 100 and re.fullmatch(r"([A-Z][a-z]* )+[0-9]{0,11}", name)
+    return words if plain else f"{words}-{fingerprint(repr((student, number)))[:12]}"
 
 
 def printable(text):
@@ -147,22 +150,18 @@ def printable(text):
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def reader(name, opened):
-    """Return the function that reads a file, as `opened` opens it, or says why it cannot."""
-    last = printable(PurePosixPath(name).name)
-
-    def read():
-        try:
-            with opened() as file:
-                data = file.read(LARGEST + 1)
-            if len(data) > LARGEST:
-                raise ValueError(TOO_LARGE)
-            return data
-        except Exception as error:  # no right to, damaged, packed in a way unknown here
-            reason = printable(str(getattr(error, "strerror", None) or error))
-            raise Unmarkable(f"{last} cannot be read: {reason}.") from None
-
-    return read
+def read_file(name, opened, what):
+    """Return the bytes of a file, as `opened` opens it, or say why it cannot be read."""
+    try:
+        with opened(what) as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError(TOO_LARGE)
+        return data
+    except Exception as error:  # no right to, damaged, packed in a way unknown here
+        last = printable(PurePosixPath(name).name)
+        reason = printable(str(getattr(error, "strerror", None) or error))
+        raise Unmarkable(f"{last} cannot be read: {reason}.") from None
 
 
 def folder_files(folder):
@@ -178,7 +177,7 @@ def folder_files(folder):
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() or path.is_symlink():
-            files[name] = reader(name, functools.partial(opened, path))
+            files[name] = functools.partial(read_file, name, opened, path)
         elif path.parent == folder:
             files.setdefault(f"{name}/", None)
     return files
@@ -210,7 +209,7 @@ def archive_files(name, source):
         if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
             with suppress(UnicodeError):
                 inner = inner.encode("cp437").decode()
-        file = reader(inner, functools.partial(opened, info))
+        file = functools.partial(read_file, inner, opened, info)
         files[inner] = None if inner.endswith("/") else file
     return files
 
@@ -218,13 +217,10 @@ def archive_files(name, source):
 def without_top_folder(files):
     """Leave out a folder around everything, which some programs add."""
     names = [name for name in files if files[name] and not NOISE.search(name)]
-    tops = {name.partition("/")[0] for name in names}
-    if len(tops) != 1 or any("/" not in name for name in names) or MOODLE.fullmatch(*tops):
+    inner = {name.partition("/")[2]: files[name] for name in names}
+    tops = tops_of(names)
+    if len(tops) != 1 or "" in inner or PLATFORMS["moodle"].fullmatch(*tops):
         return files
-    inner = {name: name.partition("/")[2] for name in names}
-    inner_tops = {name.partition("/")[0] for name in inner.values()}
     notebooks = sum(name.endswith(".ipynb") for name in names)
-    several = len(inner_tops) > 1 and (notebooks > 1 or any("/" in n for n in inner.values()))
-    if several or platform_of(inner.values()):
-        return {inner[name]: files[name] for name in names}
-    return files  # the folder of one student
+    several = len(tops_of(inner)) > 1 and (notebooks > 1 or any("/" in name for name in inner))
+    return inner if several or platform_of(inner) else files  # else it is the folder of a student
