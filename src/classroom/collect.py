@@ -39,9 +39,8 @@ class Unmarkable(Exception):
 class HandedIn:
     """What one student has handed in.
 
-    `number` is the platform's number of the student, `place` its name for the folder or the first
-    file, `key` a name for files, different from those of all others. `files` leads from the name of
-    each file to a function that returns its bytes, or raises Unmarkable.
+    `place` is what the platform calls the folder or the first file, `key` a name for files that
+    nobody else has. `files` leads from names to functions that return bytes or raise Unmarkable.
     """
 
     student: str
@@ -72,11 +71,9 @@ class HandedIn:
 
 
 def collect(source):
-    """Read a folder or a zip archive with what a class has handed in.
+    """Return the platform and the students of a download, or of a folder or file for each student.
 
-    Understood are one folder for each student, one file for each student, and what Moodle and
-    Canvas export, packed or unpacked. Returns ``"moodle"``, ``"canvas"`` or ``""``, and the
-    students in alphabetical order; raises Unmarkable if there is nothing.
+    The platform is ``"moodle"``, ``"canvas"`` or ``""``; the source is a folder or a zip archive.
     """
     if not source.exists():
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
@@ -170,8 +167,7 @@ def folder_files(folder):
     def opened(path):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError("it is a link or a device, and no file")
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        return open(os.open(path, flags), "rb")
+        return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
     files = {}
     for path in folder.rglob("*"):
@@ -184,13 +180,10 @@ def folder_files(folder):
 
 
 def archive_files(name, source):
-    """Return how to read each file of a zip archive, of bytes or a path; Unmarkable if it is none.
-
-    Each process opens a path for itself.
-    """
+    """Return how to read each file of a zip archive, of bytes or a path; or raise Unmarkable."""
 
     @functools.cache
-    def archive(process):
+    def archive(process):  # for itself
         return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
 
     def opened(info):

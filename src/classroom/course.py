@@ -26,10 +26,7 @@ class Failed(Exception):
 
 
 class Course:
-    """An assignment with its model answers and hidden tests: a MyST notebook, nbgrader's metadata.
-
-    Raises Refused if its form is not that of an assignment.
-    """
+    """An assignment with model answers and hidden tests: a MyST notebook, nbgrader's metadata."""
 
     def __init__(self, path):
         self.path, self.name, self.source = path, path.stem, jupytext.read(path)
@@ -126,10 +123,7 @@ def faults(source):
 
 
 def leaks(source, released):
-    """Return what students would get of answers and hidden tests, each as a reason.
-
-    A line may be in a public cell as well, but not every line of an answer or a hidden test.
-    """
+    """Return what students would get of answers and hidden tests, each as a reason."""
     blocks, public = [], set()
     for cell in source.cells:
         if role(cell) == "essay":
@@ -141,7 +135,7 @@ def leaks(source, released):
     quoting = [cell.source for cell in released.cells if cell.cell_type != "code"]
     quoting += [json.dumps(cell.metadata).replace('\\"', '"') for cell in released.cells]
     found = {line for line in code if line.startswith(("### BEGIN", "### END"))}
-    for block in blocks:
+    for block in blocks:  # of which a line may be public, but not all
         given = {line for line in block if line in code or any(line in q for q in quoting)}
         found |= given if given == block else given - public
     what = "students would get this line of an answer or a hidden test"

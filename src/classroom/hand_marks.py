@@ -1,8 +1,4 @@
-"""Marks by hand: a page for each answer, in the browser.
-
-The server shows what marking has kept and takes marks. It runs nothing, and reads no path that
-comes in a request.
-"""
+"""Marks by hand, in the browser: a server that runs nothing, and reads no path of a request."""
 
 import hmac
 import logging
@@ -130,9 +126,8 @@ def mark_by_hand(course, folder):
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     # those who ask now are answered
     server = make_server("127.0.0.1", 0, pages(kept, token), threaded=True)
-    for name in ("SIGHUP", "SIGTERM"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    for ending in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     where = f"http://127.0.0.1:{server.port}/?token={token}"
     print(f"Enter the marks here: {where}\nEnd with Ctrl-C.", flush=True)
     try:

@@ -1,8 +1,7 @@
 """What runs in the sandbox: cells and calls that come through one pipe, answers through another.
 
-The grader sends the text of this file to a fresh Python: nothing of the grader lies on a disk that
-a student can read. It holds no secret. The grader itself packs arguments and unpacks results with
-it; nothing that a kernel sends is ever executed or unpickled.
+The grader sends the text of this file to a fresh Python, and packs arguments and unpacks results
+with it. It holds no secret; nothing that a kernel sends is ever executed or unpickled.
 """
 
 import base64
@@ -21,11 +20,7 @@ NUMBERS |= {"float16", "float32", "float64"}
 
 
 def pack(value):
-    """Turn a value into what JSON can hold.
-
-    Raises TypeError if it is not None, a number, a string, a NumPy scalar or array, or a tuple,
-    list or dict of these.
-    """
+    """Turn numbers, texts, arrays, and tuples, lists and dicts of them, into what JSON can hold."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         native = value.astype(value.dtype.newbyteorder("="))
@@ -59,8 +54,8 @@ def unpack(value):
 def answer(namespace, name, arguments):
     """Call a function of a namespace with packed arguments, whatever it does, and report.
 
-    For JSON: ``result``, packed, or ``error`` (name and message), ``changed`` (whether the call has
-    changed an argument), and ``warnings``.
+    The report has ``result``, packed, or ``error`` (name and message), ``changed`` (whether the
+    call has changed an argument), and ``warnings``.
     """
     before, given, reply = json.dumps(arguments), unpack(arguments), {}
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):

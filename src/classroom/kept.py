@@ -1,7 +1,4 @@
-"""What is kept of a class: a record for each student, the marks by hand, and what is made of both.
-
-A record stays until its student hands in again, or until it is removed by the command for that.
-"""
+"""What is kept of a class: a record for each student, marks by hand, and what is made of both."""
 
 import json
 

@@ -71,18 +71,14 @@ def patience(seconds):
 
 
 class Answer:
-    """A function of the student, called in the student's kernel.
-
-    It gets copies of its arguments; a call that changes them is an error. After a call that had to
-    be stopped, the others fail at once: each would cost its time again.
-    """
+    """A function of the student, called in the student's kernel with copies of its arguments."""
 
     def __init__(self, kernel, name):
         self.kernel, self.__name__, self.stopped = kernel, name, None
 
     def __call__(self, *arguments):
         """Call it; its errors and NumPy's warnings are raised here as well."""
-        if self.stopped:
+        if self.stopped:  # else each call would cost its time again
             raise RuntimeError(f"not called any more: {self.stopped}")
         try:
             reply = self.kernel.call(self.__name__, arguments)

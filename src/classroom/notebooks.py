@@ -17,11 +17,7 @@ OURS = re.compile(r"^# Run this cell (first|last): it (installs|checks) ", re.M)
 
 
 def notebook_of(files, master):
-    """Return a student's notebook of an assignment, put back into the form of the released one.
-
-    `files` are as `HandedIn.contents` returns them. Raises Unmarkable if there is no such notebook
-    among them, or more than one.
-    """
+    """Return the notebook among a student's files, put back into the form of the released one."""
     found, reasons, known = {}, [], named_cells(master).keys()
     for name, content in files.items():
         try:
@@ -93,10 +89,8 @@ def grade_id(cell):
 def assemble(theirs, master):
     """Return the assignment with a student's answers, and the cells that the student added.
 
-    Cells are known by their names, which are in their metadata and, where a program has dropped
-    these, in their identifiers. Pieces of an answer that was split or copied are joined. Everything
-    but answers and added cells is taken from the assignment, of which every cell is there once, in
-    its form. There are no outputs.
+    Pieces of an answer that was split or copied are joined. Everything else is taken from the
+    assignment, of which every cell is there once. There are no outputs.
     """
     named, pieces, before, added = named_cells(master), defaultdict(list), {}, []
     for cell in theirs.cells:
@@ -146,11 +140,7 @@ def with_pictures(cell, pieces):
 
 
 def written_by_hand(notebook, master):
-    """Return what was written for each answer that is marked by hand and not blank, as cells.
-
-    An answer beside its cell counts as well: in a cell that was added after the tests before, in
-    the text of the question, in a raw cell.
-    """
+    """Return, as cells, what was written for each answer that is marked by hand, also beside it."""
     lines = {line.strip() for cell in master.cells for line in cell.source.splitlines()}
     found, beside = {}, []  # what was written since the last test, and after an answer
     for cell in notebook.cells:

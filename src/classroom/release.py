@@ -32,11 +32,7 @@ def release_assignment(course, folder, seconds, sandboxed):
 
 
 def prove(course, seconds, sandboxed):
-    """Return why the assignment cannot be given to students.
-
-    The model answers must earn every point, and blank answers none; no line of an answer or a
-    hidden test may be left in what students get.
-    """
+    """Return why the assignment cannot be given to students."""
     reasons, questions = leaks(course.source, course.released), course.questions()
     model, blank = (assemble(own, course.released) for own in (course.source, course.released))
     tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each

@@ -44,11 +44,7 @@ def live_with_parent(parent):
 
 
 def memory_group():
-    """Return a new control group that bounds the memory, or None where none can be made.
-
-    Only the system can bound all memory of several processes together, of whatever kind: files,
-    pipes and what they share as well.
-    """
+    """Return a new control group that bounds all memory, files and pipes included, or None."""
     limits = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # of both versions
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kind, own = line.split(":", 2)
@@ -79,12 +75,8 @@ def memory_scope():
 
 
 def bounded(command):
-    """Return the command that runs another one with a bound for all its memory, and its group.
-
-    Where the system has no group for it, that is None, and without systemd the command is the same.
-    """
-    group = memory_group()
-    if group:
+    """Return the command that runs another one with a bound for all its memory, and its group."""
+    if group := memory_group():
         enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group / "cgroup.procs")]
         return [*enter, *command], group
     return [*(memory_scope() or []), *command], None
