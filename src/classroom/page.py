@@ -2,6 +2,7 @@
 
 import html
 import time
+from contextlib import suppress
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert_to_element
@@ -14,7 +15,7 @@ from .course import said
 from .marking import patience
 
 ROOM = 2_500_000  # bytes of all that is shown of a notebook
-SECONDS = 8  # for all that is written in the cells of a page
+SECONDS = 8  # for all that is written on a page
 FORMULA_ATTRIBUTES = {
     *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle"),
     *("fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize"),
@@ -55,7 +56,7 @@ class Writer:
     """Writes the pieces of one page, as long as there is room and time left."""
 
     def __init__(self):
-        self.room, self.seconds = ROOM, SECONDS
+        self.room, self.until = ROOM, time.monotonic() + SECONDS
 
     def plain(self, kind, text):
         """Return text as it is."""
@@ -70,16 +71,12 @@ class Writer:
 
     def markdown(self, source, attachments=None):
         """Return Markdown as HTML, or as it was typed if that takes too long or grows too large."""
-        start = time.monotonic()
-        try:
-            with patience(max(self.seconds, 0.01)):
-                piece = self._parser(attachments or {}).render(source)
-        except (TimeoutError, MemoryError, RecursionError, ValueError):
-            piece = None
-        self.seconds -= time.monotonic() - start
-        if piece is None or len(piece.encode()) > self.room:
-            return self.plain("text", source)
-        return self._fit(TEXT.format(Markup(piece)))
+        with suppress(TimeoutError, MemoryError, RecursionError, ValueError):
+            with patience(max(self.until - time.monotonic(), 0.01)):
+                piece = TEXT.format(Markup(self._parser(attachments or {}).render(source)))
+            if len(piece.encode()) <= self.room:
+                return self._fit(piece)
+        return self.plain("text", source)
 
     def cell(self, cell):
         """Return a cell, without outputs."""
