@@ -1,7 +1,4 @@
-"""Release an assignment of the book, and mark what a class has handed in.
-
-The Makefile calls this program in an environment of its own; see the chapter "Teaching".
-"""
+"""Release an assignment of the book, and mark what a class has handed in: see "Teaching"."""
 
 import argparse
 import sys

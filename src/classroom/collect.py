@@ -1,7 +1,4 @@
-"""Find what each student has handed in, in a folder or an archive.
-
-Nothing here writes, and archives are read in memory: no name inside of one can lead anywhere.
-"""
+"""Find what each student has handed in, in a folder or an archive; nothing here writes."""
 
 import functools
 import io
@@ -28,7 +25,6 @@ PLATFORMS = {  # what they call the file of a student, or (not Canvas) the folde
     ),
 }
 ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-TOO_LARGE = f"it is larger than {LARGEST // 2**20} MiB"
 
 
 class Unmarkable(Exception):
@@ -71,10 +67,7 @@ class HandedIn:
 
 
 def collect(source):
-    """Return the platform and the students of a download, or of a folder or file for each student.
-
-    The platform is ``"moodle"``, ``"canvas"`` or ``""``; the source is a folder or a zip archive.
-    """
+    """Return the platform ("moodle", "canvas" or "") and the students of a folder or zip."""
     if not source.exists():
         raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
     try:
@@ -129,11 +122,7 @@ def owner(name, platform):
 
 
 def key_of(student, number):
-    """Return a student's name for files: letters, digits and hyphens, and short.
-
-    It depends on nobody else, so that it is the same next time. Where other names could lead to
-    the same one, or to one that some systems take for the same, a digest follows.
-    """
+    """Return a student's name for files; a digest follows what could be that of another one."""
     name = f"{student} {number}"
     words = re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100]
     words = words.decode(errors="ignore") or "student"
@@ -153,7 +142,7 @@ def read_file(name, opened, what):
         with opened(what) as file:
             data = file.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise ValueError(TOO_LARGE)
+            raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
         return data
     except Exception as error:  # no right to, damaged, packed in a way unknown here
         last = printable(PurePosixPath(name).name)
@@ -189,8 +178,6 @@ def archive_files(name, source):
     def opened(info):
         if info.flag_bits & 1:
             raise ValueError("it is encrypted; hand it in without a password")
-        if info.file_size > LARGEST:  # which is a claim, but no more than this is read then
-            raise ValueError(TOO_LARGE)
         return archive(os.getpid()).open(info)
 
     try:

@@ -36,8 +36,8 @@ autofocus inputmode="decimal" autocomplete="off"></label> {error}</p>
 </p><p><button>Save, and show the next</button></p></form></main>
 <aside><h2>Model answer and marking guide</h2>{guide}
 <details><summary>The question</summary>{text}</details></aside></div>""")
-LIST = Markup("<h1>{}: marks by hand</h1><p>{} {}</p><table>{}</table>")
-NEXT = Markup('<a href="/next">Go on with the first that waits</a>')
+LIST = Markup("<h1>{}: marks by hand</h1><p>{}</p><table>{}</table>")
+LEFT = Markup('{} of {} answers wait: <a href="/next">go on with the first</a>')
 LINE = Markup('<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td></tr>')
 
 
@@ -60,7 +60,7 @@ def pages(kept, token):
 
     def left():
         wait = len(waiting())
-        return f"{wait} of {len(answers())} answers wait" if wait else "Nothing waits."
+        return LEFT.format(wait, len(answers())) if wait else "Nothing waits."
 
     @app.before_request
     def let_in():
@@ -83,9 +83,7 @@ def pages(kept, token):
             mark = row.marks[question]
             state = Markup("<b>waits</b>") if mark is None else f"{mark:g}"
             lines.append(LINE.format(where, row.student, question, state))
-        more = NEXT if waiting() else ""
-        body = LIST.format(kept.course.name, left(), more, Markup().join(lines))
-        return page("Marks by hand", body)
+        return page("Marks by hand", LIST.format(kept.course.name, left(), Markup().join(lines)))
 
     @app.get("/next", provide_automatic_options=False)
     def following():
@@ -99,21 +97,19 @@ def pages(kept, token):
         with lock:
             row, question = answers().get(where) or abort(404)
             most, error = points[question], ""
-            given = kept.by_hand.get(row.key, {}).get(question, {"points": None, "comment": ""})
+            given = kept.by_hand.get(row.key, {}).get(question, {"points": "", "comment": ""})
             if request.method == "POST":
                 given = {name: request.form[name].strip() for name in ("points", "comment")}
                 with suppress(ValueError):
-                    number = float(given["points"].replace(",", ".")) if given["points"] else None
-                    if number is None or 0 <= number <= most:
+                    number = given["points"] and float(given["points"].replace(",", "."))
+                    if number == "" or 0 <= number <= most:
                         kept.mark_by_hand(row.key, question, number, given["comment"])
                         return following()
                 error = f"Give a number from 0 to {most:g}."
-        answer, number = Markup(row.record["written"][question]["html"]), question.removeprefix("q")
-        entered = "" if given["points"] is None else given["points"]
-        shows = {"left": left(), "student": row.student, "number": number, "answer": answer}
-        shows |= {"most": most, "points": entered, "comment": given["comment"], "error": error}
-        shows |= dict(zip(("text", "guide"), texts[question], strict=True))
-        return page(f"{row.student}, {question}", FORM.format(**shows))
+        answer, (text, guide) = Markup(row.record["written"][question]["html"]), texts[question]
+        shows = {"student": row.student, "number": question.removeprefix("q"), "answer": answer}
+        shows |= {"most": most, "error": error, "left": left(), "text": text, "guide": guide}
+        return page(f"{row.student}, {question}", FORM.format(**shows, **given))
 
     return app
 

@@ -52,11 +52,7 @@ def unpack(value):
 
 
 def answer(namespace, name, arguments):
-    """Call a function of a namespace with packed arguments, whatever it does, and report.
-
-    The report has ``result``, packed, or ``error`` (name and message), ``changed`` (whether the
-    call has changed an argument), and ``warnings``.
-    """
+    """Call a function; return what it returns or raises, its warnings, and if arguments changed."""
     before, given, reply = json.dumps(arguments), unpack(arguments), {}
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")

@@ -13,25 +13,21 @@ PAGE = Markup("<h1>{}</h1><table>{}</table><p>{}</p>{}")
 
 
 class Row:
-    """What the tables say of one student; a mark is None if it waits.
-
-    A mark by hand holds as long as the text of the answer is the same, whatever else changes.
-    """
+    """What the tables say of one student; a mark is None if it waits."""
 
     def __init__(self, record, points, by_hand):
         self.record, self.student, self.key = record, record["student"], record["key"]
         self.marks, self.comments, self.refused = {}, {}, record.get("refused", "")
         for question, most in points.items():
             self.marks[question] = record.get("marks", {}).get(question, 0.0)
-            written = record.get("written", {}).get(question)
-            if written:
+            if written := record.get("written", {}).get(question):
                 hand = by_hand.get(question, {})
-                same = hand.get("digest") == written["digest"]
-                fits = same and hand["points"] is not None and hand["points"] <= most
+                same = hand.get("digest") == written["digest"]  # whatever else has changed
+                fits = same and hand["points"] != "" and hand["points"] <= most
                 self.marks[question] = hand["points"] if fits else None
-                self.comments |= {question: hand["comment"]} if same and hand["comment"] else {}
-        given = {name: "-" if mark is None else f"{mark:g}" for name, mark in self.marks.items()}
-        marks = (f"{name} {given[name]}/{most:g}" for name, most in points.items())
+                self.comments[question] = hand["comment"] if same else ""
+        given = ("-" if mark is None else f"{mark:g}" for mark in self.marks.values())
+        marks = (f"{q} {mark}/{points[q]:g}" for q, mark in zip(points, given, strict=True))
         self.summary = self.refused or ", ".join(marks)
         self.waiting = [name for name, mark in self.marks.items() if mark is None]
         self.total = sum(mark or 0 for mark in self.marks.values())
@@ -64,7 +60,7 @@ class Kept:
         self._write(f"marked/{record['key']}.json", record)
 
     def mark_by_hand(self, key, question, points, comment):
-        """Keep a mark by hand; points are None to take it back."""
+        """Keep a mark by hand; the points are "" to take it back."""
         digest = self.records[key]["written"][question]["digest"]
         mark = {"points": points, "comment": comment, "digest": digest}
         self.by_hand.setdefault(key, {})[question] = mark

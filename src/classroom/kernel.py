@@ -1,7 +1,4 @@
-"""A Python for other people's code: in a sandbox, with limits, ended when it breaks one.
-
-It ends when its pipe does: a grader that is killed, at whatever moment, leaves none behind.
-"""
+"""A Python for other people's code: in a sandbox, with limits, and ended with its grader."""
 
 import functools
 import json
@@ -29,11 +26,7 @@ class Stopped(Exception):
 
 
 class Kernel(AbstractContextManager):
-    """The kernel of one student; use it in a `with` statement.
-
-    The limit is that of a cell or a call, and a notebook may take `CELLS` times as long.
-    Without a sandbox the code has all rights of the teacher, and limits of time and output only.
-    """
+    """The kernel of one student, for a `with` statement; the limit is that of a cell or a call."""
 
     def __init__(self, seconds, sandboxed=True):
         self.seconds, self.sandboxed = seconds, sandboxed

@@ -18,11 +18,8 @@ SIGNALS = (StopIteration, StopAsyncIteration, MemoryError, TimeoutError, Warning
 
 
 def judge(course, notebook, seconds, sandboxed=True, seed=None):
-    """Run a notebook, as `notebooks.assemble` returns it, and its tests.
-
-    The hidden tests draw their inputs from the seed, by default one that depends on the notebook.
-    Returns the marks of the questions that tests mark, and for each cell its outputs.
-    """
+    """Run a notebook and its tests; return the marks of the questions, and each cell's outputs."""
+    # hidden tests draw their inputs from it: the same whenever this notebook is marked
     seed = int(course.digest(nbformat.writes(notebook))[:8], base=16) if seed is None else seed
     tests = {cell.id: cell for cell in course.source.cells if role(cell) == "test"}
     marks, outputs = {course.question(test): 0.0 for test in tests.values()}, []

@@ -93,22 +93,19 @@ def assemble(theirs, master):
     assignment, of which every cell is there once. There are no outputs.
     """
     named, pieces, before, added = named_cells(master), defaultdict(list), {}, []
-    for cell in theirs.cells:
+    for number, cell in enumerate(theirs.cells):
         name = grade_id(cell)
         if name in named:
             pieces[name].append(cell)
             if name not in before:
                 before[name], added = added, []
         elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
-            new = getattr(v4, f"new_{cell.cell_type}_cell")(cell.source)
+            new = getattr(v4, f"new_{cell.cell_type}_cell")(cell.source, id=f"added-{number}")
             added.append(with_pictures(new, [cell]))
     cells = []
     for name, cell in named.items():
         cells += [*before.get(name, []), answered(nbformat.from_dict(cell), pieces[name])]
-    cells += added
-    for number, cell in enumerate(cells):
-        cell.id = cell.id if cell.id in named else f"added-{number}"
-    return nbformat.from_dict({**master, "cells": cells})
+    return nbformat.from_dict({**master, "cells": cells + added})
 
 
 def named_cells(master):

@@ -33,18 +33,19 @@ def release_assignment(course, folder, seconds, sandboxed):
 
 def prove(course, seconds, sandboxed):
     """Return why the assignment cannot be given to students."""
-    reasons, questions = leaks(course.source, course.released), course.questions()
-    model, blank = (assemble(own, course.released) for own in (course.source, course.released))
-    tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
-    found = side_by_side(lambda one: judge(course, one[0], seconds, sandboxed, one[1]), tries, 600)
-    for (notebook, _), marks in zip(tries, found, strict=True):
+    reasons, points = leaks(course.source, course.released), course.questions()
+    model = [("the model answer", course.source, points, seed) for seed in range(3)]  # other inputs
+    tries = [*model, ("a blank answer", course.released, dict.fromkeys(points, 0), 0)]
+
+    def earned(one):
+        _, own, _, seed = one
+        return judge(course, assemble(own, course.released), seconds, sandboxed, seed)[0]
+
+    for (what, _, right, _), marks in zip(tries, side_by_side(earned, tries, 600), strict=True):
         if isinstance(marks, Failed):
             return [str(marks)]
-        for name, mark in marks[0].items():
-            if notebook is model and mark != questions[name]:
-                reasons.append(f"the model answer to {name} earns {mark:g} of {questions[name]:g}")
-            if notebook is blank and mark:
-                reasons.append(f"a blank answer to {name} earns {mark:g}")
+        wrong = [name for name, mark in marks.items() if mark != right[name]]
+        reasons += [f"{what} to {q} earns {marks[q]:g} of {points[q]:g}" for q in wrong]
     return reasons
 
 

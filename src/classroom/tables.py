@@ -47,7 +47,7 @@ def write_tables(folder, course, rows, language="en", column=None):
             made["canvas"].append([row.student, name, "", grade])
         elif platform == "moodle":
             made["moodle"].append([name, row.student, grade, highest, UNCHANGED])
-            says = [row.refused, *(f"{q}: {t}" for q, t in row.comments.items())]
+            says = [row.refused, *(f"{q}: {t}" for q, t in row.comments.items() if t)]
             if any(says):  # an empty comment would erase the one that is there
                 made["moodle-comments"].append([*made["moodle"][-1], " ".join(says).strip()])
     for name, lines in made.items():
