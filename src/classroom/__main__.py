@@ -4,7 +4,6 @@ import argparse
 import sys
 from pathlib import Path
 
-from .collect import Unmarkable
 from .course import Course, Failed, Refused
 from .grade import grade_assignment
 from .hand_marks import mark_by_hand
@@ -52,7 +51,7 @@ def main(arguments=None, assignments=ASSIGNMENTS):
         if not 1 <= given.get("seconds", SECONDS) <= 3600:
             raise Refused("The limit of a cell is from 1 to 3600 seconds.")
         does(Course(known[name]), **given | {"folder": given["folder"] or MARKS / name})
-    except (Refused, Unmarkable, Failed, OSError) as reason:
+    except (Refused, Failed, OSError) as reason:
         what = f"This did not work: {reason}." if isinstance(reason, OSError) else reason
         print(what, file=sys.stderr)
         return 1

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from .course import fingerprint
+from .course import Refused, fingerprint
 
 LARGEST, TOGETHER = 20 * 2**20, 100 * 2**20  # bytes that are read of a file, and of a student
 MOST, SECONDS = 200, 20  # files of a student, and of an archive among them; and time to read them
@@ -27,16 +27,12 @@ PLATFORMS = {  # what they call the file of a student, or (not Canvas) the folde
 ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-class Unmarkable(Exception):
-    """Why something cannot be marked, as a sentence for the teacher."""
-
-
 @dataclass
 class HandedIn:
     """What one student has handed in.
 
     `place` is what the platform calls the folder or the first file, `key` a name for files that
-    nobody else has. `files` leads from names to functions that return bytes or raise Unmarkable.
+    nobody else has. `files` leads from names to functions that return bytes or raise Refused.
     """
 
     student: str
@@ -61,7 +57,7 @@ class HandedIn:
                     inner = archive_files(name, found.pop(name))
                     inner = [(n, r) for n, r in inner.items() if r and not NOISE.search(n)]
                     waiting += [(f"{name}/{n}", r) for n, r in inner[:MOST]]
-            except Unmarkable as reason:
+            except Refused as reason:
                 found[name] = str(reason)
         return found
 
@@ -69,11 +65,11 @@ class HandedIn:
 def collect(source):
     """Return the platform ("moodle", "canvas" or "") and the students of a folder or zip."""
     if not source.exists():
-        raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
+        raise Refused(f"There is no {source}: give the folder or zip with what was handed in.")
     try:
         files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
-    except Unmarkable as reason:
-        raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
+    except Refused as reason:
+        raise Refused(f"{source} is neither a folder nor a zip archive: {reason}") from None
     files = without_top_folder(files)
     files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
     platform, students = platform_of(files), {}
@@ -85,7 +81,7 @@ def collect(source):
             one.files[rest] = read
             one.late |= late
     if not students:
-        raise Unmarkable(f"There is nothing in {source}.")
+        raise Refused(f"There is nothing in {source}.")
     return platform, chosen(students.values())
 
 
@@ -147,7 +143,7 @@ def read_file(name, opened, what):
     except Exception as error:  # no right to, damaged, packed in a way unknown here
         last = printable(PurePosixPath(name).name)
         reason = printable(str(getattr(error, "strerror", None) or error))
-        raise Unmarkable(f"{last} cannot be read: {reason}.") from None
+        raise Refused(f"{last} cannot be read: {reason}.") from None
 
 
 def folder_files(folder):
@@ -169,7 +165,7 @@ def folder_files(folder):
 
 
 def archive_files(name, source):
-    """Return how to read each file of a zip archive, of bytes or a path; or raise Unmarkable."""
+    """Return how to read each file of a zip archive, of bytes or a path; or raise Refused."""
 
     @functools.cache
     def archive(process):  # for itself
@@ -183,7 +179,7 @@ def archive_files(name, source):
     try:
         members, files = archive(os.getpid()).infolist(), {}
     except Exception:  # BadZipFile, and what else damage leads to
-        raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
+        raise Refused(f"{printable(name)} is damaged: it is no zip archive.") from None
     for info in members:
         inner = info.filename.replace("\\", "/")
         if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so

@@ -17,7 +17,7 @@ ANSWERS = {"answer", "essay"}  # the roles of cells in which students write
 
 
 class Refused(Exception):
-    """Why a command is not carried out, as sentences for the teacher."""
+    """Why something is not done or cannot be marked, as sentences for the teacher."""
 
 
 class Failed(Exception):
@@ -68,11 +68,8 @@ class Course:
     def by_hand(self):
         """Return the questions that are marked by hand, with their text and their guide."""
         cells = self.source.cells
-        return {
-            self.question(cell): (before.source, cell.source)
-            for before, cell in zip(cells[:1] + cells, cells, strict=False)
-            if role(cell) == "essay"
-        }
+        pairs = zip(cells[:1] + cells, cells, strict=False)
+        return {self.question(c): (b.source, c.source) for b, c in pairs if role(c) == "essay"}
 
     def digest(self, *others):
         """Return what is the same for the same assignment and texts, in hexadecimal digits."""

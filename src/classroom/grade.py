@@ -3,7 +3,7 @@
 import functools
 from pathlib import Path
 
-from .collect import Unmarkable, chosen, collect
+from .collect import chosen, collect
 from .course import Failed, Refused, fingerprint
 from .kept import Kept
 from .marking import judge, patience, set_up
@@ -96,7 +96,7 @@ def mark_student(course, seconds, enough, sandboxed, place, again, work):
             marks, outputs = judge(course, notebook, seconds, sandboxed)
             record |= {"marks": marks, "written": written(course, notebook)}
             record["body"] = body_of(course, notebook, marks, outputs)
-    except Unmarkable as reason:
+    except Refused as reason:
         record["refused"] = str(reason)
     except (TimeoutError, MemoryError):  # it would be so again at each repeat
         record["refused"] = "This takes far more time or memory than a notebook does."

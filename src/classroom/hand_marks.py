@@ -77,7 +77,6 @@ def pages(kept, token):
 
     @app.get("/", provide_automatic_options=False)
     def everything():
-        """Show the list of all answers."""
         lines = []
         for where, (row, question) in answers().items():
             mark = row.marks[question]
@@ -87,12 +86,10 @@ def pages(kept, token):
 
     @app.get("/next", provide_automatic_options=False)
     def following():
-        """Go to the first answer that waits, or to the list."""
         return redirect([*waiting(), "/"][0], 303)
 
     @app.route("/mark", methods=["GET", "POST"], provide_automatic_options=False)
     def mark():
-        """Show an answer, or keep a mark and go to the next answer."""
         where = "/mark?" + urlencode({n: request.args.get(n, "") for n in ("student", "question")})
         with lock:
             row, question = answers().get(where) or abort(404)
@@ -126,12 +123,9 @@ def mark_by_hand(course, folder):
         signal.signal(ending, signal.default_int_handler)
     where = f"http://127.0.0.1:{server.port}/?token={token}"
     print(f"Enter the marks here: {where}\nEnd with Ctrl-C.", flush=True)
-    try:
+    with suppress(KeyboardInterrupt):
         webbrowser.open(where)
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        Kept(course, folder).write()  # with those who were marked meanwhile
+    Kept(course, folder).write()  # with those who were marked meanwhile
     with suppress(OSError):  # the terminal may be gone
         print(f"\nThe marks are in {shown(folder / 'marks.csv')} and in the pages.", flush=True)

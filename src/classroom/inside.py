@@ -90,8 +90,8 @@ class Shell(InteractiveShell):
             self.run_cell(source, store_history=True)
         found = [["stdout", shown.stdout], ["stderr", shown.stderr]]
         for data in (output.data for output in shown.outputs):
-            kind, mime = ("png", "image/png") if "image/png" in data else ("text", "text/plain")
-            found.append([kind, data.get(mime, "")])
+            png, text = data.get("image/png"), data.get("text/plain", "")
+            found.append(["png", png] if png else ["text", text])
         for output in found:
             if output[0] != "png" and len(output[1]) > KEPT:
                 output[1] = f"{output[1][:KEPT]}\n… more was printed"

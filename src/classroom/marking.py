@@ -108,7 +108,7 @@ def run_here(source, namespace):
         try:
             exec(compile(source, "<test>", "exec"), namespace)
         except Exception as error:
-            lines = traceback.format_exception_only(error)
-            failed = [("stderr", "".join(lines)[:5000].rstrip())]
+            text = "".join(traceback.format_exception_only(error))
+            failed = [("stderr", text[:5000].rstrip())]
     shown = [("stdout", printed.getvalue()[:50_000])] if printed.getvalue() else []
     return not failed, shown + failed

@@ -7,8 +7,8 @@ from collections import defaultdict
 import nbformat
 from nbformat import v4
 
-from .collect import Unmarkable, printable
-from .course import ANSWERS, role
+from .collect import printable
+from .course import ANSWERS, Refused, role
 
 CELLS = 2000  # of a notebook
 LONGEST = 50_000  # characters in a cell; the notebooks of students say so
@@ -22,21 +22,21 @@ def notebook_of(files, master):
     for name, content in files.items():
         try:
             if isinstance(content, str):
-                raise Unmarkable(content)
+                raise Refused(content)
             theirs = read_notebook(printable(name), content)
             if known.isdisjoint(map(grade_id, theirs.cells)):
-                raise Unmarkable(f"{printable(name)} is no notebook of this assignment.")
+                raise Refused(f"{printable(name)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
             found.setdefault(content_of(notebook), (printable(name), notebook))
-        except Unmarkable as reason:
+        except Refused as reason:
             reasons.append(str(reason))
     if len(found) > 1:  # without the assignment as it was given out
         found.pop(content_of(assemble(master, master)), None)
     if len(found) > 1:
         names = " and ".join(sorted(name for name, _ in found.values()))
-        raise Unmarkable(f"There are {len(found)} different notebooks: {names}; keep one.")
+        raise Refused(f"There are {len(found)} different notebooks: {names}; keep one.")
     if not found:
-        raise Unmarkable(" ".join(reasons[:5]) or "There is no file.")
+        raise Refused(" ".join(reasons[:5]) or "There is no file.")
     return next(iter(found.values()))[1]
 
 
@@ -46,12 +46,12 @@ def read_notebook(name, content):
         data = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         if re.search(rb"^(<{7}|>{7}) ", content, flags=re.M):
-            raise Unmarkable(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
+            raise Refused(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
         if name.lower().endswith(".ipynb"):
-            raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+            raise Refused(f"{name} is damaged: it is no complete notebook.") from None
         data = None
     if not isinstance(data, dict) or "nbformat" not in data:
-        raise Unmarkable(f"{name} is no notebook (.ipynb).")
+        raise Refused(f"{name} is no notebook (.ipynb).")
     try:
         notebook = nbformat.from_dict(data)
         if notebook.nbformat < 4:
@@ -63,13 +63,13 @@ def read_notebook(name, content):
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
     except Exception:
-        raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+        raise Refused(f"{name} is damaged: it is no complete notebook.") from None
     lengths = [len(cell.source) for cell in notebook.cells]
     if len(lengths) > CELLS:
-        raise Unmarkable(f"{name} has more than {CELLS} cells.")
+        raise Refused(f"{name} has more than {CELLS} cells.")
     if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
         long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
-        raise Unmarkable(f"{name} is too long: {long}.")
+        raise Refused(f"{name} is too long: {long}.")
     return notebook
 
 
@@ -100,11 +100,13 @@ def assemble(theirs, master):
             if name not in before:
                 before[name], added = added, []
         elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
-            new = getattr(v4, f"new_{cell.cell_type}_cell")(cell.source, id=f"added-{number}")
-            added.append(with_pictures(new, [cell]))
+            new = getattr(v4, f"new_{cell.cell_type}_cell")(id=f"added-{number}")
+            added.append(written(new, [cell]))
     cells = []
     for name, cell in named.items():
-        cells += [*before.get(name, []), answered(nbformat.from_dict(cell), pieces[name])]
+        given = role(cell) not in ANSWERS
+        mine = cell if given else written(nbformat.from_dict(cell), pieces[name])
+        cells += [*before.get(name, []), mine]
     return nbformat.from_dict({**master, "cells": cells + added})
 
 
@@ -113,19 +115,11 @@ def named_cells(master):
     return {cell.id: cell for cell in master.cells if "nbgrader" in cell.metadata}
 
 
-def answered(cell, pieces):
-    """Return a cell of the assignment with the student's answer, if it is one."""
-    if role(cell) not in ANSWERS:
-        return cell
-    written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
-    if written or not pieces:
-        cell.source = "\n".join(piece.source for piece in written)
-    return with_pictures(cell, pieces)
-
-
-def with_pictures(cell, pieces):
-    """Return a cell, if it is text with what was pasted into the pieces of it."""
-    found = {}
+def written(cell, pieces):
+    """Return a cell with what is written in pieces of it, and if it is text, pasted into them."""
+    sources, found = [p.source for p in pieces if p.source.strip() != cell.source.strip()], {}
+    if sources or not pieces:
+        cell.source = "\n".join(sources)
     for attachments in (piece.get("attachments") for piece in pieces):
         for name, data in attachments.items() if isinstance(attachments, dict) else ():
             for kind in ("image/png", "image/jpeg"):
