@@ -77,8 +77,7 @@ def mark_student(course, seconds, enough, sandboxed, place, again, work):
     student, before = work
     files = student.contents()
     prints = [f"{name!r} {fingerprint(content)}" for name, content in files.items()]
-    names = ("student", "number", "key", "place", "late")
-    record = place | {name: getattr(student, name) for name in names}
+    record = place | {name: value for name, value in vars(student).items() if name != "files"}
     record["platform"] = place["platform"] if student.number else ""
     record["fingerprint"] = course.digest(*prints)
     if before and not again:

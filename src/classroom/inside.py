@@ -15,8 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 KEPT = 20_000  # characters of a text
-NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
-NUMBERS |= {"float16", "float32", "float64"}
+NUMBERS = {np.dtype(code).name for code in "?efd" + np.typecodes["AllInteger"]}
 
 
 def pack(value):

@@ -57,8 +57,7 @@ def read_notebook(name, content):
         if notebook.nbformat < 4:
             notebook = nbformat.convert(notebook, 4)
         for cell in notebook.cells:
-            source = cell["source"]
-            source = source if isinstance(source, str) else "".join(source)
+            source = "".join(cell["source"])  # a text, or a list of lines
             cell.source = source.encode("utf-8", "replace").decode()  # half of a sign
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)

@@ -16,12 +16,9 @@ from .marking import patience
 
 ROOM = 2_500_000  # bytes of all that is shown of a notebook
 SECONDS = 8  # for all that is written on a page
-FORMULA_ATTRIBUTES = {
-    *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle"),
-    *("fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize"),
-    *("movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator"),
-    *("stretchy", "symmetric", "voffset", "width", "xmlns"),
-}
+OF_FORMULAS = """accent columnalign columnlines columnspacing depth display displaystyle fence form
+height linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspacing
+rspace scriptlevel separator stretchy symmetric voffset width xmlns"""  # attributes
 PAGE = Markup("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
@@ -57,6 +54,11 @@ class Writer:
 
     def __init__(self):
         self.room, self.until = ROOM, time.monotonic() + SECONDS
+        self.parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+        dollars = {"allow_space": False, "double_inline": True}
+        self.parser.use(dollarmath_plugin, **dollars, renderer=lambda t, how: formula(t, **how))
+        self.parser.use(amsmath_plugin, renderer=lambda t: formula(t, True))
+        self.parser.renderer.rules["image"] = self._pasted
 
     def plain(self, kind, text):
         """Return text as it is."""
@@ -73,7 +75,8 @@ class Writer:
         """Return Markdown as HTML, or as it was typed if that takes too long or grows too large."""
         with suppress(TimeoutError, MemoryError, RecursionError, ValueError):
             with patience(max(self.until - time.monotonic(), 0.01)):
-                piece = TEXT.format(Markup(self._parser(attachments or {}).render(source)))
+                text = self.parser.render(source, {"pasted": attachments or {}})
+            piece = TEXT.format(Markup(text))
             if len(piece.encode()) <= self.room:
                 return self._fit(piece)
         return self.plain("text", source)
@@ -97,21 +100,12 @@ class Writer:
             return TOO_LARGE
         return PICTURE.format(kind, "".join(data.split()), text)
 
-    def _parser(self, attachments):
-        parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-        dollars = {"allow_space": False, "double_inline": True}
-        parser.use(dollarmath_plugin, **dollars, renderer=lambda t, how: formula(t, **how))
-        parser.use(amsmath_plugin, renderer=lambda t: formula(t, True))
-
-        def image(renderer, tokens, place, *_):
-            token = tokens[place]
-            name = str(token.attrs.get("src", ""))
-            for kind, data in attachments.get(name.removeprefix("attachment:"), {}).items():
-                return self._picture(kind, data, token.content)
-            return CODE.format(f"![{token.content}]({name})")
-
-        parser.add_render_rule("image", image)
-        return parser
+    def _pasted(self, tokens, place, _, env):
+        token = tokens[place]
+        name = str(token.attrs.get("src", ""))
+        for kind, data in env["pasted"].get(name.removeprefix("attachment:"), {}).items():
+            return str(self._picture(kind, data, token.content))
+        return str(CODE.format(f"![{token.content}]({name})"))  # Markup would escape what it joins
 
 
 def formula(text, display_mode):
@@ -126,7 +120,7 @@ def formula(text, display_mode):
         return CODE.format(text)
     for part in element.iter():
         part.text = html.unescape(part.text or "")
-        for name in part.attrib.keys() - FORMULA_ATTRIBUTES:
+        for name in part.attrib.keys() - OF_FORMULAS.split():
             del part.attrib[name]
     return ElementTree.tostring(element, encoding="unicode")
 

@@ -38,8 +38,7 @@ def prove(course, seconds, sandboxed):
     tries = [*model, ("a blank answer", course.released, dict.fromkeys(points, 0), 0)]
 
     def earned(one):
-        _, own, _, seed = one
-        return judge(course, assemble(own, course.released), seconds, sandboxed, seed)[0]
+        return judge(course, assemble(one[1], course.released), seconds, sandboxed, one[3])[0]
 
     for (what, _, right, _), marks in zip(tries, side_by_side(earned, tries, 600), strict=True):
         if isinstance(marks, Failed):
