@@ -19,10 +19,8 @@ MOST, SECONDS = 200, 20  # files of a student, and of an archive among them; and
 SHOWN = 100  # characters of a name
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
 PLATFORMS = {  # what they call the file of a student, or (not Canvas) the folder and the file in it
-    "canvas": re.compile(r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>[^/]+)"),
-    "moodle": re.compile(
-        r"(?P<place>(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_[a-z]+)_?/?(?P<file>(?s:.*))"
-    ),
+    "canvas": r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>[^/]+)",
+    "moodle": r"(?s)(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?/?(?P<file>.*)",
 }
 ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -66,10 +64,7 @@ def collect(source):
     """Return the platform ("moodle", "canvas" or "") and the students of a folder or zip."""
     if not source.exists():
         raise Refused(f"There is no {source}: give the folder or zip with what was handed in.")
-    try:
-        files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
-    except Refused as reason:
-        raise Refused(f"{source} is neither a folder nor a zip archive: {reason}") from None
+    files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
     files = without_top_folder(files)
     files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
     platform, students = platform_of(files), {}
@@ -100,21 +95,19 @@ def tops_of(names):
 def platform_of(names):
     """Return where a download comes from: what most of the names in it say, and no single one."""
     tops = tops_of(names)
-    for platform, form in PLATFORMS.items():
-        if 2 * sum(map(bool, map(form.fullmatch, tops))) > len(tops):
-            return platform
-    return ""
+    count = {p: sum(bool(re.fullmatch(PLATFORMS[p], top)) for top in tops) for p in PLATFORMS}
+    return next((platform for platform in count if 2 * count[platform] > len(tops)), "")
 
 
 def owner(name, platform):
     """Return the student, the number, the name of the file, its place, and whether it is late."""
-    found = PLATFORMS[platform].fullmatch(name) if platform else None
+    found = re.fullmatch(PLATFORMS[platform], name) if platform else None
     if not found:
         top, slash, rest = name.partition("/")
         return top if slash else PurePosixPath(top).stem, "", rest or top, "", False
-    said = found.groupdict()
-    place = f"{said['place']}_" if platform == "moodle" else PurePosixPath(name).stem
-    return said["name"], said["id"], said["file"], place, bool(said.get("late"))
+    folder = name[: found.start("file")].rstrip("_/")
+    place = f"{folder}_" if platform == "moodle" else PurePosixPath(name).stem
+    return found["name"], found["id"], found["file"], place, bool(found.groupdict().get("late"))
 
 
 def key_of(student, number):
@@ -141,9 +134,9 @@ def read_file(name, opened, what):
             raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
         return data
     except Exception as error:  # no right to, damaged, packed in a way unknown here
-        last = printable(PurePosixPath(name).name)
         reason = printable(str(getattr(error, "strerror", None) or error))
-        raise Refused(f"{last} cannot be read: {reason}.") from None
+        name = printable(PurePosixPath(name).name)
+        raise Refused(f"{name} cannot be read: {reason}.") from None
 
 
 def folder_files(folder):
@@ -179,7 +172,7 @@ def archive_files(name, source):
     try:
         members, files = archive(os.getpid()).infolist(), {}
     except Exception:  # BadZipFile, and what else damage leads to
-        raise Refused(f"{printable(name)} is damaged: it is no zip archive.") from None
+        raise Refused(f"{printable(name)} is broken: neither a folder nor a zip archive.") from None
     for info in members:
         inner = info.filename.replace("\\", "/")
         if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
@@ -195,7 +188,7 @@ def without_top_folder(files):
     names = [name for name in files if files[name] and not NOISE.search(name)]
     inner = {name.partition("/")[2]: files[name] for name in names}
     tops = tops_of(names)
-    if len(tops) != 1 or "" in inner or PLATFORMS["moodle"].fullmatch(*tops):
+    if len(tops) != 1 or "" in inner or re.fullmatch(PLATFORMS["moodle"], *tops):
         return files
     notebooks = sum(name.endswith(".ipynb") for name in names)
     several = len(tops_of(inner)) > 1 and (notebooks > 1 or any("/" in name for name in inner))

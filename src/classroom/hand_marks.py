@@ -15,7 +15,7 @@ from werkzeug.serving import make_server
 
 from .course import Refused
 from .kept import Kept
-from .page import Writer, page
+from .page import PAGE, Writer
 from .repository import shown
 
 LONGEST = 100_000  # bytes of what a form sends
@@ -82,7 +82,8 @@ def pages(kept, token):
             mark = row.marks[question]
             state = Markup("<b>waits</b>") if mark is None else f"{mark:g}"
             lines.append(LINE.format(where, row.student, question, state))
-        return page("Marks by hand", LIST.format(kept.course.name, left(), Markup().join(lines)))
+        body = LIST.format(kept.course.name, left(), Markup().join(lines))
+        return PAGE.format(title="Marks by hand", body=body)
 
     @app.get("/next", provide_automatic_options=False)
     def following():
@@ -106,7 +107,7 @@ def pages(kept, token):
         answer, (text, guide) = Markup(row.record["written"][question]["html"]), texts[question]
         shows = {"student": row.student, "number": question.removeprefix("q"), "answer": answer}
         shows |= {"most": most, "error": error, "left": left(), "text": text, "guide": guide}
-        return page(f"{row.student}, {question}", FORM.format(**shows, **given))
+        return PAGE.format(title=f"{row.student}, {question}", body=FORM.format(**shows, **given))
 
     return app
 
@@ -117,8 +118,7 @@ def mark_by_hand(course, folder):
     if not kept.records:
         raise Refused(f"There is nothing to mark in {shown(folder)} yet: run make grade first.")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    # those who ask now are answered
-    server = make_server("127.0.0.1", 0, pages(kept, token), threaded=True)
+    server = make_server("127.0.0.1", 0, pages(kept, token), threaded=True)  # listens now
     for ending in (signal.SIGHUP, signal.SIGTERM):
         signal.signal(ending, signal.default_int_handler)
     where = f"http://127.0.0.1:{server.port}/?token={token}"

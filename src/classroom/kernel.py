@@ -5,11 +5,11 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from contextlib import AbstractContextManager, suppress
 from inspect import getsource
+from subprocess import DEVNULL, PIPE, Popen
 from threading import Event, Timer
 
 from . import inside
@@ -39,22 +39,20 @@ class Kernel(AbstractContextManager):
 
     def start(self):
         """Start a kernel and run the cells again that have run before."""
-        command, variables = [sys.executable, "-c", getsource(inside)], os.environ.copy()
+        command = [sys.executable, "-c", getsource(inside)]
         if self.sandboxed:
             command, self.group = bounded(sandbox(command, self.seconds))
-            variables = environment()
-        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE) | {"stderr": subprocess.DEVNULL}
-        options = {"cwd": "/", "env": variables, "start_new_session": True}
-        options["preexec_fn"] = functools.partial(live_with_parent, os.getpid())
-        self.process = subprocess.Popen(command, **pipes, **options)
+        options = {"cwd": "/", "env": environment() if self.sandboxed else None}
+        options |= {"preexec_fn": functools.partial(live_with_parent, os.getpid())}
+        options |= {"stdin": PIPE, "stdout": PIPE, "stderr": DEVNULL, "start_new_session": True}
+        self.process = Popen(command, **options)
         try:
             self._ask({"run": ""}, STARTS)
         except Stopped:
             raise OSError("Python does not start; see that memory and processes are free") from None
         again, self.done = self.done, []
         for cell in again:
-            with suppress(Stopped):
-                self.run(cell)
+            self.run(cell)
 
     def stop(self):
         """End the kernel and all its processes, at once; what runs next starts a new one."""
@@ -70,13 +68,16 @@ class Kernel(AbstractContextManager):
         self.process = self.group = None
 
     def run(self, source):
-        """Run a cell and return its outputs, or raise Stopped if that ended the kernel."""
-        outputs = self._execute({"run": source}, read_outputs)
+        """Run a cell and return its outputs, or why it was stopped."""
+        try:
+            outputs = self._execute({"run": source}, read_outputs)
+        except Stopped as stopped:
+            return [("stderr", f"This cell was stopped: {stopped}.")]
         self.done.append(source)
         return outputs
 
     def call(self, name, arguments):
-        """Call a function, and return what `inside.answer` describes; raises Stopped as `run`."""
+        """Call a function and return what `inside.answer` describes, or raise Stopped."""
         return self._execute({"call": name, "arguments": inside.pack(arguments)}, read_answer)
 
     def _execute(self, order, read):
@@ -92,11 +93,8 @@ class Kernel(AbstractContextManager):
             raise error if isinstance(error, Stopped) else Stopped("it sent no answer") from error
 
     def _ask(self, order, seconds):
-        """Send an order and return the reply to it, whatever JSON that is.
-
-        When time is over, all processes end, and what waits here for a pipe reads its end.
-        """
-        self.number += 1
+        """Send an order and return the reply to it, whatever JSON that is."""
+        self.number += 1  # when time is over, all processes end, and so does what waits for a pipe
         late, process, most = Event(), self.process, MESSAGE if "run" in order else ANSWER
         timer = Timer(seconds, lambda: (late.set(), end(process)))
         timer.start()

@@ -32,10 +32,7 @@ def judge(course, notebook, seconds, sandboxed=True, seed=None):
                 passed, shown = run_here(test.source, judged)
                 marks[course.question(test)] += test.metadata.nbgrader.points if passed else 0
             elif cell.cell_type == "code":
-                try:
-                    shown = kernel.run(cell.source)
-                except Stopped as stopped:
-                    shown = [("stderr", f"This cell was stopped: {stopped}.")]
+                shown = kernel.run(cell.source)
             outputs.append(shown)
     return marks, outputs
 

@@ -64,11 +64,9 @@ def read_notebook(name, content):
     except Exception:
         raise Refused(f"{name} is damaged: it is no complete notebook.") from None
     lengths = [len(cell.source) for cell in notebook.cells]
-    if len(lengths) > CELLS:
-        raise Refused(f"{name} has more than {CELLS} cells.")
-    if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
-        long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
-        raise Refused(f"{name} is too long: {long}.")
+    if len(lengths) > CELLS or max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
+        most = f"{CELLS} cells; a cell may have {LONGEST} characters, all cells together {ALL}"
+        raise Refused(f"{name} is too long: it may have {most}.")
     return notebook
 
 
@@ -86,11 +84,7 @@ def grade_id(cell):
 
 
 def assemble(theirs, master):
-    """Return the assignment with a student's answers, and the cells that the student added.
-
-    Pieces of an answer that was split or copied are joined. Everything else is taken from the
-    assignment, of which every cell is there once. There are no outputs.
-    """
+    """Return the assignment, every cell of it once, with a student's answers and added cells."""
     named, pieces, before, added = named_cells(master), defaultdict(list), {}, []
     for number, cell in enumerate(theirs.cells):
         name = grade_id(cell)
@@ -100,11 +94,10 @@ def assemble(theirs, master):
                 before[name], added = added, []
         elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
             new = getattr(v4, f"new_{cell.cell_type}_cell")(id=f"added-{number}")
-            added.append(written(new, [cell]))
+            added.append(answered(new, [cell]))
     cells = []
     for name, cell in named.items():
-        given = role(cell) not in ANSWERS
-        mine = cell if given else written(nbformat.from_dict(cell), pieces[name])
+        mine = answered(nbformat.from_dict(cell), pieces[name]) if role(cell) in ANSWERS else cell
         cells += [*before.get(name, []), mine]
     return nbformat.from_dict({**master, "cells": cells + added})
 
@@ -114,7 +107,7 @@ def named_cells(master):
     return {cell.id: cell for cell in master.cells if "nbgrader" in cell.metadata}
 
 
-def written(cell, pieces):
+def answered(cell, pieces):
     """Return a cell with what is written in pieces of it, and if it is text, pasted into them."""
     sources, found = [p.source for p in pieces if p.source.strip() != cell.source.strip()], {}
     if sources or not pieces:

@@ -44,11 +44,6 @@ QUESTION = Markup("<h2>Question {}, {}{}</h2>")
 TEST = Markup("<details><summary>The {}</summary>{}</details>")
 
 
-def page(title, body):
-    """Return a page that fits a phone as well."""
-    return PAGE.format(title=title, body=body)
-
-
 class Writer:
     """Writes the pieces of one page, as long as there is room and time left."""
 
@@ -71,12 +66,11 @@ class Writer:
             for kind, text in outputs
         )
 
-    def markdown(self, source, attachments=None):
+    def markdown(self, source, pasted=None):
         """Return Markdown as HTML, or as it was typed if that takes too long or grows too large."""
         with suppress(TimeoutError, MemoryError, RecursionError, ValueError):
             with patience(max(self.until - time.monotonic(), 0.01)):
-                text = self.parser.render(source, {"pasted": attachments or {}})
-            piece = TEXT.format(Markup(text))
+                piece = TEXT.format(Markup(self.parser.render(source, {"pasted": pasted or {}})))
             if len(piece.encode()) <= self.room:
                 return self._fit(piece)
         return self.plain("text", source)
@@ -139,6 +133,5 @@ def body_of(course, notebook, marks, outputs):
         if what == "answer":
             pieces += [writer.cell(cell), writer.outputs(shown)]
         else:
-            source = writer.plain("code", tests[name])
-            pieces += [writer.outputs(shown), TEST.format(what, source)]
+            pieces += [writer.outputs(shown), TEST.format(what, writer.plain("code", tests[name]))]
     return Markup("\n").join(filter(None, pieces))

@@ -34,17 +34,15 @@ def release_assignment(course, folder, seconds, sandboxed):
 def prove(course, seconds, sandboxed):
     """Return why the assignment cannot be given to students."""
     reasons, points = leaks(course.source, course.released), course.questions()
-    model = [("the model answer", course.source, points, seed) for seed in range(3)]  # other inputs
-    tries = [*model, ("a blank answer", course.released, dict.fromkeys(points, 0), 0)]
-
-    def earned(one):
-        return judge(course, assemble(one[1], course.released), seconds, sandboxed, one[3])[0]
-
-    for (what, _, right, _), marks in zip(tries, side_by_side(earned, tries, 600), strict=True):
+    model, blank = (assemble(own, course.released) for own in (course.source, course.released))
+    tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
+    found = side_by_side(lambda one: judge(course, one[0], seconds, sandboxed, one[1]), tries, 600)
+    for (notebook, _), marks in zip(tries, found, strict=True):
         if isinstance(marks, Failed):
             return [str(marks)]
-        wrong = [name for name, mark in marks.items() if mark != right[name]]
-        reasons += [f"{what} to {q} earns {marks[q]:g} of {points[q]:g}" for q in wrong]
+        what, right = ("the model", points) if notebook is model else ("a blank", {})
+        wrong = [(name, mark) for name, mark in marks[0].items() if mark != right.get(name, 0)]
+        reasons += [f"{what} answer to {q} earns {mark:g} of {points[q]:g}" for q, mark in wrong]
     return reasons
 
 

@@ -24,11 +24,8 @@ UNPRIVILEGED = "--unshare-user --disable-userns"
 AS_ROOT = "--cap-add CAP_SETUID --cap-add CAP_SETGID"
 ANOTHER_USER = f"""setpriv --reuid 61234 --regid 61234 --clear-groups --inh-caps=-all
 bwrap {UNPRIVILEGED} --die-with-parent --dev-bind / /"""
-VARIABLES = {  # with the same marks each time
-    **{"HOME": "/tmp", "LANG": "C.UTF-8", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-    **{"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-}
+VARIABLES = """HOME=/tmp LANG=C.UTF-8 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
+OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MPLBACKEND=module://matplotlib_inline.backend_inline"""
 
 
 def live_with_parent(parent):
@@ -91,8 +88,8 @@ def sandbox(command, seconds):
     """Return the command that runs another one in a sandbox, with a limit for each cell.
 
     Inside there are Python, the package of the book and a small ``/tmp`` in memory; no network, no
-    other files and processes, no rights, nothing on the disk to write to. For root, who would keep
-    the rights of root towards the limits, the code runs as another user.
+    other files and processes, no rights, nothing on the disk to write to. Root would keep the
+    rights of root towards the limits, so for root the code runs as another user.
     """
     root, package = os.geteuid() == 0, find_spec(PACKAGE)  # without importing it
     shown = [*OF_THE_SYSTEM.split(), sys.base_prefix, sys.prefix]
@@ -105,8 +102,8 @@ def sandbox(command, seconds):
     for path in shown:
         argv += ["--ro-bind-try", path, path]
     argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in {**VARIABLES, "PATH": f"{sys.prefix}/bin:/usr/bin:/bin"}.items():
-        argv += ["--setenv", name, value]
+    for variable in (f"PATH={sys.prefix}/bin:/usr/bin:/bin", *VARIABLES.split()):
+        argv += ["--setenv", *variable.split("=", 1)]
     argv += ANOTHER_USER.split() if root else []
     ceilings = {"as": 2 * MEMORY, "data": MEMORY, "cpu": int(CELLS * seconds) + 30}
     ceilings |= {"core": 0, "fsize": FILES, "nproc": PROCESSES, "nofile": 256}
@@ -117,8 +114,7 @@ def check_sandbox():
     """Return None if Python starts in the sandbox here, and otherwise the reason why not."""
     if sys.platform != "linux":
         return "it needs Linux"
-    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
-    if missing:
+    if missing := [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]:
         return f"{' and '.join(missing)} not found"
     command = sandbox([sys.executable, "-c", "import IPython"], SECONDS)
     tried = subprocess.run(command, capture_output=True, env=environment())

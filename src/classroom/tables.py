@@ -29,8 +29,8 @@ def write_tables(folder, course, rows, language="en", column=None):
     points, (participant, *worksheet) = course.questions(), MOODLE[language].split("|")
     highest = f"{sum(points.values()):g}"
     platforms = {row.record["platform"] for row in rows} - {""}
-    number = [{"moodle": worksheet[0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
-    header = ["student", *number, *(f"{name} ({p:g})" for name, p in points.items())]
+    ids = [{"moodle": worksheet[0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
+    header = ["student", *ids, *(f"{name} ({p:g})" for name, p in points.items())]
     canvas = [["Student", "ID", "Section", column or course.name]]
     canvas += [["    Points Possible", "", "", highest]]
     heads = {"marks": [[*header, f"total ({highest})", "note"]], "canvas": canvas}
@@ -40,9 +40,9 @@ def write_tables(folder, course, rows, language="en", column=None):
         name, platform = row.record["number"], row.record["platform"]
         name = f"{participant}{name}" if platform == "moodle" else name
         marks = ["" if mark is None else f"{mark:g}" for mark in row.marks.values()]
-        line = [row.student, *([name] if number else []), *marks, f"{row.total:g}", row.note]
-        made["marks"].append(line)
-        grade = "" if row.refused or row.waiting else f"{row.total:g}"
+        total = f"{row.total:g}"
+        made["marks"].append([row.student, *([name] if ids else []), *marks, total, row.note])
+        grade = "" if row.refused or row.waiting else total
         if platform == "canvas":
             made["canvas"].append([row.student, name, "", grade])
         elif platform == "moodle":
@@ -75,6 +75,7 @@ def write_atomically(path, content, encoding="utf-8"):
     """Write a file so that an interruption leaves the old one or the new one; or remove it."""
     if not content:
         return path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.part")
     temporary.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
     os.replace(temporary, path)
