@@ -20,7 +20,7 @@ OF_THE_SYSTEM = "/usr /bin /lib /lib32 /lib64 /etc/localtime /etc/ld.so.cache"
 ISOLATED = """--die-with-parent --new-session --clearenv --cap-drop ALL --unshare-net --unshare-pid
 --unshare-ipc --unshare-uts --unshare-cgroup-try --proc /proc --dev /dev"""
 UNPRIVILEGED = "--unshare-user --disable-userns"
-# Root has no user namespace at first, in which nobody could become another user: nobody's number.
+# Root gets no user namespace before it has become another user; 61234 is the number of nobody.
 AS_ROOT = "--cap-add CAP_SETUID --cap-add CAP_SETGID"
 ANOTHER_USER = f"""setpriv --reuid 61234 --regid 61234 --clear-groups --inh-caps=-all
 bwrap {UNPRIVILEGED} --die-with-parent --dev-bind / /"""
