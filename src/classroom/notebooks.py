@@ -65,8 +65,8 @@ def read_notebook(name, content):
         raise Refused(f"{name} is damaged: it is no complete notebook.") from None
     lengths = [len(cell.source) for cell in notebook.cells]
     if len(lengths) > CELLS or max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
-        most = f"{CELLS} cells; a cell may have {LONGEST} characters, all cells together {ALL}"
-        raise Refused(f"{name} is too long: it may have {most}.")
+        long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
+        raise Refused(f"{name} is too long: {long}; {CELLS} cells are the most.")
     return notebook
 
 
