@@ -1,19 +1,15 @@
-"""Release an assignment of the book, and mark what a class has handed in.
-
-The Makefile calls this program in an environment of its own; see the chapter "Teaching".
-"""
+"""Release an assignment of the book, and mark what a class has handed in: see "Teaching"."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from .collect import Unmarkable
 from .course import Course, Failed, Refused
 from .grade import grade_assignment
 from .hand_marks import mark_by_hand
 from .kept import Kept
 from .release import release_assignment
-from .repository import ASSIGNMENTS, MARKS, shown
+from .repository import ASSIGNMENTS, MARKS, RELEASED, shown
 from .sandbox import SECONDS
 from .tables import MOODLE
 
@@ -23,14 +19,14 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     parser = argparse.ArgumentParser(prog="python -m classroom", description=__doc__)
     commands = parser.add_subparsers(required=True)
 
-    def command(name, does, text):
+    def command(name, does, text, to=None):
         added = commands.add_parser(name, help=text)
         added.set_defaults(does=does)
         added.add_argument("name", help="the assignment, a file in book/assignments")
-        added.add_argument("--to", dest="folder", type=Path, help="another folder for what is made")
+        added.add_argument("--to", dest="folder", type=Path, default=to, help="where it is written")
         return added
 
-    release = command("release", release_assignment, "make the notebook for students")
+    release = command("release", release_assignment, "make the notebook for students", RELEASED)
     grade = command("grade", grade_assignment, "mark a folder or zip of notebooks")
     command("hand-marks", mark_by_hand, "where the marks by hand are entered")
     remove = command("remove", remove_students, "remove students from the marks of a class")
@@ -42,7 +38,7 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     for part in (grade, remove):
         part.add_argument("--only", default="", help="this student, and nobody else")
     for part in (release, grade):
-        part.add_argument("--seconds", type=seconds, default=SECONDS, help="the limit of a cell")
+        part.add_argument("--seconds", type=float, default=SECONDS, help="the limit of a cell")
         trust = {"action": "store_false", "help": "run the notebooks with all your rights"}
         part.add_argument("--no-sandbox", dest="sandboxed", **trust)
     given = vars(parser.parse_args(arguments))
@@ -52,8 +48,10 @@ def main(arguments=None, assignments=ASSIGNMENTS):
         if name not in known:
             what = f"There is no assignment “{name}”" if name else "Say which assignment: NAME=…"
             raise Refused(f"{what}. There are: {', '.join(known)}.")
-        does(known[name], **given)
-    except (Refused, Unmarkable, Failed, OSError) as reason:
+        if not 1 <= given.get("seconds", SECONDS) <= 3600:
+            raise Refused("The limit of a cell is from 1 to 3600 seconds.")
+        does(Course(known[name]), **given | {"folder": given["folder"] or MARKS / name})
+    except (Refused, Failed, OSError) as reason:
         what = f"This did not work: {reason}." if isinstance(reason, OSError) else reason
         print(what, file=sys.stderr)
         return 1
@@ -63,9 +61,9 @@ def main(arguments=None, assignments=ASSIGNMENTS):
     return 0
 
 
-def remove_students(path, folder=None, only="", sure=False):
+def remove_students(course, folder, only, sure):
     """Say what would be removed of a student, or of all, and remove it if the teacher is sure."""
-    kept = Kept(Course(path), folder := folder or MARKS / path.stem)
+    kept = Kept(course, folder)
     if not (rows := kept.rows(only)):
         raise Refused(f"There is nobody {f'called {only} ' if only else ''}in {shown(folder)}.")
     for row in rows:
@@ -75,13 +73,6 @@ def remove_students(path, folder=None, only="", sure=False):
         kept.remove(rows)
     what = "Removed" if sure else "Nothing was removed. With SURE=yes these are removed"
     print(f"{what} from {shown(folder)}: {len(rows)}.")
-
-
-def seconds(text):
-    """Return a limit of time, or raise ValueError."""
-    if not 1 <= float(text) <= 3600:
-        raise ValueError
-    return float(text)
 
 
 if __name__ == "__main__":

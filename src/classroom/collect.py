@@ -1,43 +1,36 @@
-"""Find what each student has handed in, in a folder or an archive.
-
-Nothing here writes, and archives are read in memory: no name inside of one can lead anywhere.
-"""
+"""Find what each student has handed in, in a folder or an archive; nothing here writes."""
 
 import functools
-import hashlib
 import io
 import os
 import re
 import stat
 import time
-import unicodedata
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from .course import Refused, fingerprint
+
 LARGEST, TOGETHER = 20 * 2**20, 100 * 2**20  # bytes that are read of a file, and of a student
 MOST, SECONDS = 200, 20  # files of a student, and of an archive among them; and time to read them
 SHOWN = 100  # characters of a name
 NOISE = re.compile(r"(^|/)(__MACOSX|\.[^/]*|Thumbs\.db|desktop\.ini|__pycache__)(/|$)")
-MOODLE = re.compile(r"(?P<name>.+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?(?P<file>.*)", re.S)
-CANVAS = re.compile(r"(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>.+)", re.S)
+PLATFORMS = {  # what they call the file of a student, or (not Canvas) the folder and the file in it
+    "canvas": r"(?P<name>[^_/]+)(?P<late>_LATE)?_(?P<id>\d{3,})_\d{3,}_(?P<file>[^/]+)",
+    "moodle": r"(?s)(?P<name>[^/]+?)_(?P<id>\d+)_assignsubmission_[a-z]+_?/?(?P<file>.*)",
+}
 ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-TOO_LARGE = f"it is larger than {LARGEST // 2**20} MiB"
-
-
-class Unmarkable(Exception):
-    """Why something cannot be marked, as a sentence for the teacher."""
 
 
 @dataclass
 class HandedIn:
     """What one student has handed in.
 
-    `number` is the platform's number of the student, `place` its name for the folder or the first
-    file, `key` a name for files, different from those of all others. `files` leads from the name of
-    each file to a function that returns its bytes, or raises Unmarkable.
+    `place` is what the platform calls the folder or the first file, `key` a name for files that
+    nobody else has. `files` leads from names to functions that return bytes or raise Refused.
     """
 
     student: str
@@ -62,37 +55,28 @@ class HandedIn:
                     inner = archive_files(name, found.pop(name))
                     inner = [(n, r) for n, r in inner.items() if r and not NOISE.search(n)]
                     waiting += [(f"{name}/{n}", r) for n, r in inner[:MOST]]
-            except Unmarkable as reason:
+            except Refused as reason:
                 found[name] = str(reason)
         return found
 
 
 def collect(source):
-    """Read a folder or a zip archive with what a class has handed in.
-
-    Understood are one folder for each student, one file for each student, and what Moodle and
-    Canvas export, packed or unpacked. Returns ``"moodle"``, ``"canvas"`` or ``""``, and the
-    students in alphabetical order; raises Unmarkable if there is nothing.
-    """
+    """Return the platform ("moodle", "canvas" or "") and the students of a folder or zip."""
     if not source.exists():
-        raise Unmarkable(f"There is no {source}: give the folder or zip with what was handed in.")
-    try:
-        files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
-    except Unmarkable as reason:
-        raise Unmarkable(f"{source} is neither a folder nor a zip archive: {reason}") from None
+        raise Refused(f"There is no {source}: give the folder or zip with what was handed in.")
+    files = folder_files(source) if source.is_dir() else archive_files(source.name, source)
     files = without_top_folder(files)
     files = {name: read for name, read in files.items() if not NOISE.search(name.split("/")[0])}
     platform, students = platform_of(files), {}
     for name, read in sorted(files.items()):
         student, number, rest, place, late = owner(name, platform)
-        one = students.setdefault((student, number), HandedIn(student, number, place=place))
+        one = HandedIn(printable(student), number, key=key_of(student, number), place=place)
+        one = students.setdefault(one.key, one)
         if read and not NOISE.search(rest):
             one.files[rest] = read
             one.late |= late
     if not students:
-        raise Unmarkable(f"There is nothing in {source}.")
-    for (student, number), one in students.items():
-        one.key, one.student = key_of(student, number), printable(student)
+        raise Refused(f"There is nothing in {source}.")
     return platform, chosen(students.values())
 
 
@@ -103,42 +87,36 @@ def chosen(students, only=""):
     return sorted(found, key=lambda one: (one.student.casefold(), one.key))
 
 
-def platform_of(files):
+def tops_of(names):
+    """Return the files and, ending in a slash, the folders at the top."""
+    return {"".join(name.partition("/")[:2]) for name in names}
+
+
+def platform_of(names):
     """Return where a download comes from: what most of the names in it say, and no single one."""
-    tops = {name.partition("/")[0] for name in files}
-    folders = {name.partition("/")[0] for name in files if "/" in name}
-    canvas = {top for top in tops - folders if CANVAS.fullmatch(top)}
-    counts = {"canvas": len(canvas), "moodle": sum(map(bool, map(MOODLE.fullmatch, tops - canvas)))}
-    platform = max(counts, key=counts.get)
-    return platform if 2 * counts[platform] > len(tops) else ""
+    tops = tops_of(names)
+    count = {p: sum(bool(re.fullmatch(PLATFORMS[p], top)) for top in tops) for p in PLATFORMS}
+    return next((platform for platform in count if 2 * count[platform] > len(tops)), "")
 
 
 def owner(name, platform):
     """Return the student, the number, the name of the file, its place, and whether it is late."""
-    top, slash, rest = name.partition("/")
-    found = {"moodle": MOODLE, "canvas": CANVAS}[platform].fullmatch(top) if platform else None
-    if not found or (platform == "canvas" and slash):
+    found = re.fullmatch(PLATFORMS[platform], name) if platform else None
+    if not found:
+        top, slash, rest = name.partition("/")
         return top if slash else PurePosixPath(top).stem, "", rest or top, "", False
-    if platform == "canvas":
-        place = PurePosixPath(top).stem
-        return found["name"], found["id"], found["file"], place, bool(found["late"])
-    place = top.removesuffix(found["file"]).removesuffix("_") + "_"
-    return found["name"], found["id"], rest or found["file"], place, False
+    folder = name[: found.start("file")].rstrip("_/")
+    place = f"{folder}_" if platform == "moodle" else PurePosixPath(name).stem
+    return found["name"], found["id"], found["file"], place, bool(found.groupdict().get("late"))
 
 
 def key_of(student, number):
-    """Return a student's name for files: letters, digits and hyphens, and short.
-
-    It depends on nobody else, so that it is the same next time. Where other names could lead to
-    the same one, or to one that some systems take for the same, a digest follows.
-    """
-    name = f"{student} {number}".strip()
+    """Return a student's name for files; a digest follows what could be that of another one."""
+    name = f"{student} {number}"
     words = re.sub(r"\W+", "-", name).strip("-").encode(errors="replace")[:100]
-    words = words.decode(errors="ignore")
-    plain = unicodedata.normalize("NFKC", name).title() == name and name.lower() == name.casefold()
-    plain &= words.replace("-", " ") == name and not re.search(r"[0-9A-F]{12}$", words)
-    digest = hashlib.sha256(repr((student, number)).encode()).hexdigest()[:12]
-    return words if words and plain else f"{words or 'student'}-{digest}"
+    words = words.decode(errors="ignore") or "student"
+    plain = len(name) <= 100 and re.fullmatch(r"([A-Z][a-z]* )+[0-9]{0,11}", name)
+    return words if plain else f"{words}-{fingerprint(repr((student, number)))[:12]}"
 
 
 def printable(text):
@@ -147,22 +125,18 @@ def printable(text):
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
 
 
-def reader(name, opened):
-    """Return the function that reads a file, as `opened` opens it, or says why it cannot."""
-    last = printable(PurePosixPath(name).name)
-
-    def read():
-        try:
-            with opened() as file:
-                data = file.read(LARGEST + 1)
-            if len(data) > LARGEST:
-                raise ValueError(TOO_LARGE)
-            return data
-        except Exception as error:  # no right to, damaged, packed in a way unknown here
-            reason = printable(str(getattr(error, "strerror", None) or error))
-            raise Unmarkable(f"{last} cannot be read: {reason}.") from None
-
-    return read
+def read_file(name, opened, what):
+    """Return the bytes of a file, as `opened` opens it, or say why it cannot be read."""
+    try:
+        with opened(what) as file:
+            data = file.read(LARGEST + 1)
+        if len(data) > LARGEST:
+            raise ValueError(f"it is larger than {LARGEST // 2**20} MiB")
+        return data
+    except Exception as error:  # no right to, damaged, packed in a way unknown here
+        reason = printable(str(getattr(error, "strerror", None) or error))
+        name = printable(PurePosixPath(name).name)
+        raise Refused(f"{name} cannot be read: {reason}.") from None
 
 
 def folder_files(folder):
@@ -171,46 +145,40 @@ def folder_files(folder):
     def opened(path):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise ValueError("it is a link or a device, and no file")
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-        return open(os.open(path, flags), "rb")
+        return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
     files = {}
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if not path.is_dir() or path.is_symlink():
-            files[name] = reader(name, functools.partial(opened, path))
+            files[name] = functools.partial(read_file, name, opened, path)
         elif path.parent == folder:
             files.setdefault(f"{name}/", None)
     return files
 
 
 def archive_files(name, source):
-    """Return how to read each file of a zip archive, of bytes or a path; Unmarkable if it is none.
-
-    Each process opens a path for itself.
-    """
+    """Return how to read each file of a zip archive, of bytes or a path; or raise Refused."""
 
     @functools.cache
-    def archive(process):
+    def archive(process):  # for itself
         return zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source)
 
     def opened(info):
         if info.flag_bits & 1:
             raise ValueError("it is encrypted; hand it in without a password")
-        if info.file_size > LARGEST:  # which is a claim, but no more than this is read then
-            raise ValueError(TOO_LARGE)
         return archive(os.getpid()).open(info)
 
     try:
         members, files = archive(os.getpid()).infolist(), {}
     except Exception:  # BadZipFile, and what else damage leads to
-        raise Unmarkable(f"{printable(name)} is damaged: it is no zip archive.") from None
+        raise Refused(f"{printable(name)} is broken: neither a folder nor a zip archive.") from None
     for info in members:
         inner = info.filename.replace("\\", "/")
         if not info.flag_bits & 0x800:  # some programs write UTF-8 and do not say so
             with suppress(UnicodeError):
                 inner = inner.encode("cp437").decode()
-        file = reader(inner, functools.partial(opened, info))
+        file = functools.partial(read_file, inner, opened, info)
         files[inner] = None if inner.endswith("/") else file
     return files
 
@@ -218,13 +186,10 @@ def archive_files(name, source):
 def without_top_folder(files):
     """Leave out a folder around everything, which some programs add."""
     names = [name for name in files if files[name] and not NOISE.search(name)]
-    tops = {name.partition("/")[0] for name in names}
-    if len(tops) != 1 or any("/" not in name for name in names) or MOODLE.fullmatch(*tops):
+    inner = {name.partition("/")[2]: files[name] for name in names}
+    tops = tops_of(names)
+    if len(tops) != 1 or "" in inner or re.fullmatch(PLATFORMS["moodle"], *tops):
         return files
-    inner = {name: name.partition("/")[2] for name in names}
-    inner_tops = {name.partition("/")[0] for name in inner.values()}
     notebooks = sum(name.endswith(".ipynb") for name in names)
-    several = len(inner_tops) > 1 and (notebooks > 1 or any("/" in n for n in inner.values()))
-    if several or platform_of(inner.values()):
-        return {inner[name]: files[name] for name in names}
-    return files  # the folder of one student
+    several = len(tops_of(inner)) > 1 and (notebooks > 1 or any("/" in name for name in inner))
+    return inner if several or platform_of(inner) else files  # else it is the folder of a student

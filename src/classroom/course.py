@@ -1,6 +1,5 @@
 """An assignment: what students get of it, and whether it can be given to them."""
 
-import ast
 import hashlib
 import json
 import re
@@ -18,7 +17,7 @@ ANSWERS = {"answer", "essay"}  # the roles of cells in which students write
 
 
 class Refused(Exception):
-    """Why a command is not carried out, as sentences for the teacher."""
+    """Why something is not done or cannot be marked, as sentences for the teacher."""
 
 
 class Failed(Exception):
@@ -26,30 +25,21 @@ class Failed(Exception):
 
 
 class Course:
-    """An assignment with its model answers and hidden tests: a MyST notebook, nbgrader's metadata.
-
-    Raises Refused if its form is not that of an assignment.
-    """
+    """An assignment with model answers and hidden tests: a MyST notebook, nbgrader's metadata."""
 
     def __init__(self, path):
-        self.name, self.source = path.stem, jupytext.read(path)
+        self.path, self.name, self.source = path, path.stem, jupytext.read(path)
         for number, cell in enumerate(self.source.cells):
             cell.pop("attachments", None)  # they would be those of a model answer
             cell.id = said(cell, "grade_id") or f"{self.name}-{number}"  # where metadata are lost
         kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
         self.source.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
-        reasons = faults(self.source)
-        if reasons:
+        if reasons := faults(self.source):
             raise Refused(f"“{self.name}” cannot be used: {'; '.join(reasons)}.")
         self.released = nbformat.from_dict(self.source)
         self.released.cells = [self._given(cell) for cell in self.source.cells]
-        self.names = [  # of the functions that are asked for
-            node.name
-            for cell in self.source.cells
-            if cell.cell_type == "code" and role(cell) == "answer"
-            for node in ast.parse(cell.source).body
-            if isinstance(node, ast.FunctionDef)
-        ]
+        answers = [cell.source for cell in self.source.cells if role(cell) == "answer"]
+        self.names = re.findall(r"^def (\w+)", "\n".join(answers), re.M)  # what is asked for
 
     def _given(self, cell):
         """Return a cell as students get it."""
@@ -78,16 +68,18 @@ class Course:
     def by_hand(self):
         """Return the questions that are marked by hand, with their text and their guide."""
         cells = self.source.cells
-        return {
-            self.question(cell): (before.source, cell.source)
-            for before, cell in zip(cells[:1] + cells, cells, strict=False)
-            if role(cell) == "essay"
-        }
+        pairs = zip(cells[:1] + cells, cells, strict=False)
+        return {self.question(c): (b.source, c.source) for b, c in pairs if role(c) == "essay"}
 
     def digest(self, *others):
         """Return what is the same for the same assignment and texts, in hexadecimal digits."""
-        text = "".join([nbformat.writes(self.source), *others])
-        return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        return fingerprint("".join([nbformat.writes(self.source), *others]))
+
+
+def fingerprint(content):
+    """Return the digest of bytes, or of a text."""
+    content = content.encode("utf-8", "replace") if isinstance(content, str) else content
+    return hashlib.sha256(content).hexdigest()
 
 
 def said(cell, key):
@@ -122,10 +114,7 @@ def faults(source):
 
 
 def leaks(source, released):
-    """Return what students would get of answers and hidden tests, each as a reason.
-
-    A line may be in a public cell as well, but not every line of an answer or a hidden test.
-    """
+    """Return what students would get of answers and hidden tests, each as a reason."""
     blocks, public = [], set()
     for cell in source.cells:
         if role(cell) == "essay":
@@ -137,7 +126,7 @@ def leaks(source, released):
     quoting = [cell.source for cell in released.cells if cell.cell_type != "code"]
     quoting += [json.dumps(cell.metadata).replace('\\"', '"') for cell in released.cells]
     found = {line for line in code if line.startswith(("### BEGIN", "### END"))}
-    for block in blocks:
+    for block in blocks:  # of which a line may be public, but not all
         given = {line for line in block if line in code or any(line in q for q in quoting)}
         found |= given if given == block else given - public
     what = "students would get this line of an answer or a hidden test"

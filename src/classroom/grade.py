@@ -1,28 +1,24 @@
 """Mark what a class has handed in, and keep it with what was marked before."""
 
 import functools
-import hashlib
 from pathlib import Path
 
-from .collect import Unmarkable, chosen, collect
-from .course import Course, Failed, Refused
+from .collect import chosen, collect
+from .course import Failed, Refused, fingerprint
 from .kept import Kept
 from .marking import judge, patience, set_up
 from .notebooks import notebook_of, written_by_hand
 from .page import Writer, body_of
 from .repository import MARKS, shown
-from .sandbox import CELLS, SECONDS, bounded, check_sandbox
+from .sandbox import CELLS, check_sandbox, memory_group, memory_scope
 from .workers import side_by_side
 
 
-def grade_assignment(
-    path, source, folder=None, seconds=SECONDS, sandboxed=True, only="", again=False, **options
-):
+def grade_assignment(course, source, folder, seconds, sandboxed, only, again, **options):
     """Mark everything that was handed in, or what one student has."""
     if not source:
         raise Refused("Say what to mark: FROM=folder, or the zip of Moodle or Canvas.")
-    source, out = Path(source).expanduser(), f" OUT={folder}" if folder else ""
-    folder = folder or MARKS / path.stem
+    source = Path(source).expanduser()
     if folder.resolve().is_relative_to(source.resolve()):
         raise Refused(f"Put the marks outside of what was handed in: {folder} is in {source}.")
     platform, students = collect(source)
@@ -30,8 +26,7 @@ def grade_assignment(
         raise Refused(f"Nobody called {only} has handed in something.")
     if sandboxed:
         see_that_the_sandbox_works()
-    course, failed = Course(path), []
-    kept = Kept(course, folder)
+    kept, failed = Kept(course, folder), []
     kept.options |= {name: value for name, value in options.items() if value}
     set_up(course)  # what it imports, the processes that mark have already
     place = {"platform": platform, "source": str(source.resolve())}
@@ -51,12 +46,11 @@ def grade_assignment(
         print(f"{number:4} of {len(students)}  {student.student} … {says}", flush=True)
     kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
-    others = kept.records.keys() - {student.key for student in students}
-    if others:
+    if others := kept.records.keys() - {student.key for student in students}:
         print(f"With {len(others)} students who were marked before, and stay.")
-    waiting = sum(len(row.waiting) for row in kept.rows())
-    if waiting:
-        print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={path.stem}{out}")
+    if waiting := sum(len(row.waiting) for row in kept.rows()):
+        out = "" if folder == MARKS / course.name else f" OUT={folder}"
+        print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={course.name}{out}")
     if failed:
         raise Failed(f"No new marks, for the reasons above: {', '.join(failed)}.")
 
@@ -69,10 +63,9 @@ def see_that_the_sandbox_works():
             "install bubblewrap. If you trust every notebook with your files and your network, "
             "add SANDBOX=no to the command of make, or --no-sandbox to this program's."
         )
-    command, group = bounded(["true"])
-    if group:
+    if group := memory_group():
         group.rmdir()
-    if command == ["true"]:
+    elif not memory_scope():
         print(
             "This machine bounds the memory of each process of a notebook, but not that of all "
             "together: that takes systemd (a login of your own), or a control group to write to."
@@ -83,14 +76,10 @@ def mark_student(course, seconds, enough, sandboxed, place, again, work):
     """Mark one student; return a record, or None if it is the one that there is."""
     student, before = work
     files = student.contents()
-    print_of_files = hashlib.sha256(course.digest().encode())
-    for name, content in files.items():
-        content = content.encode() if isinstance(content, str) else content
-        print_of_files.update(f"{name!r} {len(content)} ".encode() + content)
-    record = place | {"student": student.student, "number": student.number, "key": student.key}
-    record |= {"place": student.place, "late": student.late}
-    record |= {"platform": place["platform"] if student.number else ""}
-    record["fingerprint"] = print_of_files.hexdigest()
+    prints = [f"{name!r} {fingerprint(content)}" for name, content in files.items()]
+    record = place | {name: value for name, value in vars(student).items() if name != "files"}
+    record["platform"] = place["platform"] if student.number else ""
+    record["fingerprint"] = course.digest(*prints)
     if before and not again:
         if before["fingerprint"] == record["fingerprint"]:
             return None
@@ -106,7 +95,7 @@ def mark_student(course, seconds, enough, sandboxed, place, again, work):
             marks, outputs = judge(course, notebook, seconds, sandboxed)
             record |= {"marks": marks, "written": written(course, notebook)}
             record["body"] = body_of(course, notebook, marks, outputs)
-    except Unmarkable as reason:
+    except Refused as reason:
         record["refused"] = str(reason)
     except (TimeoutError, MemoryError):  # it would be so again at each repeat
         record["refused"] = "This takes far more time or memory than a notebook does."
@@ -117,10 +106,7 @@ def written(course, notebook):
     """Return, for each answer that waits for a mark by hand, its digest and how it looks."""
     found = {}
     for name, parts in written_by_hand(notebook, course.released).items():
-        writer = Writer()
-        pieces = [writer.cell(part) for part in parts]
-        text = repr([(part.source, part.get("attachments")) for part in parts])
-        digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
-        question = name.removeprefix(f"{course.name}-")
-        found[question] = {"digest": digest, "html": "\n".join(pieces)}
+        html = "\n".join(map(Writer().cell, parts))
+        digest = fingerprint(repr([(part.source, part.get("attachments")) for part in parts]))
+        found[name.removeprefix(f"{course.name}-")] = {"digest": digest, "html": html}
     return found

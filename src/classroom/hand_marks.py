@@ -1,8 +1,4 @@
-"""Marks by hand: a page for each answer, in the browser.
-
-The server shows what marking has kept and takes marks. It runs nothing, and reads no path that
-comes in a request.
-"""
+"""Marks by hand, in the browser: a server that runs nothing, and reads no path of a request."""
 
 import hmac
 import logging
@@ -17,10 +13,10 @@ from flask import Flask, abort, redirect, request, session
 from markupsafe import Markup
 from werkzeug.serving import make_server
 
-from .course import Course, Refused
+from .course import Refused
 from .kept import Kept
-from .page import Writer, page
-from .repository import MARKS, shown
+from .page import PAGE, Writer
+from .repository import shown
 
 LONGEST = 100_000  # bytes of what a form sends
 HEADERS = {
@@ -40,8 +36,8 @@ autofocus inputmode="decimal" autocomplete="off"></label> {error}</p>
 </p><p><button>Save, and show the next</button></p></form></main>
 <aside><h2>Model answer and marking guide</h2>{guide}
 <details><summary>The question</summary>{text}</details></aside></div>""")
-LIST = Markup("<h1>{}: marks by hand</h1><p>{} {}</p><table>{}</table>")
-NEXT = Markup('<a href="/next">Go on with the first that waits</a>')
+LIST = Markup("<h1>{}: marks by hand</h1><p>{}</p><table>{}</table>")
+LEFT = Markup('{} of {} answers wait: <a href="/next">go on with the first</a>')
 LINE = Markup('<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td></tr>')
 
 
@@ -64,7 +60,7 @@ def pages(kept, token):
 
     def left():
         wait = len(waiting())
-        return f"{wait} of {len(answers())} answers wait" if wait else "Nothing waits."
+        return LEFT.format(wait, len(answers())) if wait else "Nothing waits."
 
     @app.before_request
     def let_in():
@@ -81,67 +77,55 @@ def pages(kept, token):
 
     @app.get("/", provide_automatic_options=False)
     def everything():
-        """Show the list of all answers."""
         lines = []
         for where, (row, question) in answers().items():
             mark = row.marks[question]
             state = Markup("<b>waits</b>") if mark is None else f"{mark:g}"
             lines.append(LINE.format(where, row.student, question, state))
-        more = NEXT if waiting() else ""
-        body = LIST.format(kept.course.name, left(), more, Markup().join(lines))
-        return page("Marks by hand", body)
+        body = LIST.format(kept.course.name, left(), Markup().join(lines))
+        return PAGE.format(title="Marks by hand", body=body)
 
     @app.get("/next", provide_automatic_options=False)
     def following():
-        """Go to the first answer that waits, or to the list."""
         return redirect([*waiting(), "/"][0], 303)
 
     @app.route("/mark", methods=["GET", "POST"], provide_automatic_options=False)
     def mark():
-        """Show an answer, or keep a mark and go to the next answer."""
         where = "/mark?" + urlencode({n: request.args.get(n, "") for n in ("student", "question")})
         with lock:
             row, question = answers().get(where) or abort(404)
             most, error = points[question], ""
-            given = kept.by_hand.get(row.key, {}).get(question, {"points": None, "comment": ""})
+            given = kept.by_hand.get(row.key, {}).get(question, {"points": "", "comment": ""})
             if request.method == "POST":
                 given = {name: request.form[name].strip() for name in ("points", "comment")}
                 with suppress(ValueError):
-                    number = float(given["points"].replace(",", ".")) if given["points"] else None
-                    if number is None or 0 <= number <= most:
+                    number = given["points"] and float(given["points"].replace(",", "."))
+                    if number == "" or 0 <= number <= most:
                         kept.mark_by_hand(row.key, question, number, given["comment"])
                         return following()
                 error = f"Give a number from 0 to {most:g}."
-        answer, number = Markup(row.record["written"][question]["html"]), question.removeprefix("q")
-        entered = "" if given["points"] is None else given["points"]
-        shows = {"left": left(), "student": row.student, "number": number, "answer": answer}
-        shows |= {"most": most, "points": entered, "comment": given["comment"], "error": error}
-        shows |= dict(zip(("text", "guide"), texts[question], strict=True))
-        return page(f"{row.student}, {question}", FORM.format(**shows))
+        answer, (text, guide) = Markup(row.record["written"][question]["html"]), texts[question]
+        shows = {"student": row.student, "number": question.removeprefix("q"), "answer": answer}
+        shows |= {"most": most, "error": error, "left": left(), "text": text, "guide": guide}
+        return PAGE.format(title=f"{row.student}, {question}", body=FORM.format(**shows, **given))
 
     return app
 
 
-def mark_by_hand(path, folder=None):
+def mark_by_hand(course, folder):
     """Show the answers that are marked by hand, until Ctrl-C or until the terminal is closed."""
-    folder = folder or MARKS / path.stem
-    kept, token = Kept(Course(path), folder), secrets.token_hex(16)
+    kept, token = Kept(course, folder), secrets.token_hex(16)
     if not kept.records:
         raise Refused(f"There is nothing to mark in {shown(folder)} yet: run make grade first.")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    # those who ask now are answered
-    server = make_server("127.0.0.1", 0, pages(kept, token), threaded=True)
-    for name in ("SIGHUP", "SIGTERM"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    server = make_server("127.0.0.1", 0, pages(kept, token), threaded=True)  # listens now
+    for ending in (signal.SIGHUP, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     where = f"http://127.0.0.1:{server.port}/?token={token}"
     print(f"Enter the marks here: {where}\nEnd with Ctrl-C.", flush=True)
-    try:
+    with suppress(KeyboardInterrupt):
         webbrowser.open(where)
         server.serve_forever()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        Kept(kept.course, folder).write()  # with those who were marked meanwhile
+    Kept(course, folder).write()  # with those who were marked meanwhile
     with suppress(OSError):  # the terminal may be gone
         print(f"\nThe marks are in {shown(folder / 'marks.csv')} and in the pages.", flush=True)

@@ -1,35 +1,25 @@
 """What runs in the sandbox: cells and calls that come through one pipe, answers through another.
 
-The grader sends the text of this file to a fresh Python: nothing of the grader lies on a disk that
-a student can read. It holds no secret. The grader itself packs arguments and unpacks results with
-it; nothing that a kernel sends is ever executed or unpickled.
+The grader sends the text of this file to a fresh Python, and packs arguments and unpacks results
+with it. It holds no secret; nothing that a kernel sends is ever executed or unpickled.
 """
 
 import base64
-import io
 import json
 import os
 import sys
 import warnings
-from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
-from IPython.core.displayhook import DisplayHook
-from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
-from traitlets import Type
+from IPython.utils.capture import capture_output
 
 KEPT = 20_000  # characters of a text
-NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64))}
-NUMBERS |= {"float16", "float32", "float64"}
+NUMBERS = {np.dtype(code).name for code in "?efd" + np.typecodes["AllInteger"]}
 
 
 def pack(value):
-    """Turn a value into what JSON can hold.
-
-    It may be None, a number, a string, a NumPy scalar or array, and a tuple, list or dict of these.
-    Raises TypeError if it is anything else.
-    """
+    """Turn numbers, texts, arrays, and tuples, lists and dicts of them, into what JSON can hold."""
     if isinstance(value, np.ndarray | np.generic) and value.dtype.name in NUMBERS:
         kind = "array" if isinstance(value, np.ndarray) else "scalar"
         native = value.astype(value.dtype.newbyteorder("="))
@@ -61,11 +51,7 @@ def unpack(value):
 
 
 def answer(namespace, name, arguments):
-    """Call a function of a namespace with packed arguments, whatever it does, and report.
-
-    For JSON: ``result``, packed, or ``error`` (name and message), ``changed`` (whether the call has
-    changed an argument), and ``warnings``.
-    """
+    """Call a function; return what it returns or raises, its warnings, and if arguments changed."""
     before, given, reply = json.dumps(arguments), unpack(arguments), {}
     with warnings.catch_warnings(record=True) as caught, np.errstate(all="warn", under="ignore"):
         warnings.simplefilter("always")
@@ -88,21 +74,9 @@ def answer(namespace, name, arguments):
     return reply
 
 
-class Hook(DisplayHook):
-    """Shows the value of a cell's last line as `display` does, without its number."""
-
-    write_output_prompt = staticmethod(lambda: None)
-
-    def write_format_data(self, data, *_):
-        """Show it."""
-        self.shell.display_pub.publish(data)
-
-
 class Shell(InteractiveShell):
     """IPython, with its magics, but without history, terminal, windows and questions."""
 
-    display_pub_class = Type(CapturingDisplayPublisher)
-    displayhook_class = Type(Hook)
     enable_gui = staticmethod(lambda gui=None: None)
     ask_exit = staticmethod(lambda: os._exit(0))
 
@@ -111,13 +85,12 @@ class Shell(InteractiveShell):
 
     def outputs(self, source):
         """Run a cell; return what it prints, and then what it shows, as pairs of kind and text."""
-        shown = self.display_pub.outputs = []
-        with redirect_stdout(io.StringIO()) as printed, redirect_stderr(io.StringIO()) as errors:
+        with capture_output() as shown:
             self.run_cell(source, store_history=True)
-        found = [["stdout", printed.getvalue()], ["stderr", errors.getvalue()]]
-        for data in (output["data"] for output in shown):
-            kind, mime = ("png", "image/png") if "image/png" in data else ("text", "text/plain")
-            found.append([kind, data.get(mime, "")])
+        found = [["stdout", shown.stdout], ["stderr", shown.stderr]]
+        for data in (output.data for output in shown.outputs):
+            png, text = data.get("image/png"), data.get("text/plain", "")
+            found.append(["png", png] if png else ["text", text])
         for output in found:
             if output[0] != "png" and len(output[1]) > KEPT:
                 output[1] = f"{output[1][:KEPT]}\n… more was printed"
@@ -128,6 +101,9 @@ def serve(requests, replies):
     """Do what each line of one pipe asks, and answer with a line in the other, until it ends."""
     shell, process = Shell.instance(colors="nocolor"), os.getpid()
     shell.history_manager.enabled = False
+    # the value of a cell's last line is shown as `display` does, without its number
+    shell.displayhook.write_output_prompt = lambda: None
+    shell.displayhook.write_format_data = lambda data, *_: shell.display_pub.publish(data)
     for line in requests:
         order = json.loads(line)
         if "call" in order:

@@ -1,46 +1,37 @@
-"""What is kept of a class: a record for each student, the marks by hand, and what is made of both.
-
-A record stays until its student hands in again, or until it is removed by the command for that.
-"""
+"""What is kept of a class: a record for each student, marks by hand, and what is made of both."""
 
 import json
 
 from markupsafe import Markup
 
 from .collect import chosen
-from .page import page
+from .page import PAGE
 from .tables import write_atomically, write_tables, write_zips
 
 LINE = Markup("<tr><th>{}</th><td>{}</td><td>{}</td></tr>")
-PAGE = Markup("<h1>{}</h1><table>{}</table><p>{}</p>{}")
+BODY = Markup("<h1>{}</h1><table>{}</table><p>{}</p>{}")
 
 
 class Row:
-    """What the tables say of one student; a mark is None if it waits.
-
-    A mark by hand holds as long as the text of the answer is the same, whatever else changes.
-    """
+    """What the tables say of one student; a mark is None if it waits."""
 
     def __init__(self, record, points, by_hand):
         self.record, self.student, self.key = record, record["student"], record["key"]
         self.marks, self.comments, self.refused = {}, {}, record.get("refused", "")
         for question, most in points.items():
             self.marks[question] = record.get("marks", {}).get(question, 0.0)
-            written = record.get("written", {}).get(question)
-            if written:
+            if written := record.get("written", {}).get(question):
                 hand = by_hand.get(question, {})
-                same = hand.get("digest") == written["digest"]
-                fits = same and hand["points"] is not None and hand["points"] <= most
+                same = hand.get("digest") == written["digest"]  # whatever else has changed
+                fits = same and hand["points"] != "" and hand["points"] <= most
                 self.marks[question] = hand["points"] if fits else None
-                self.comments |= {question: hand["comment"]} if same and hand["comment"] else {}
-        given = {name: "-" if mark is None else f"{mark:g}" for name, mark in self.marks.items()}
-        marks = (f"{name} {given[name]}/{most:g}" for name, most in points.items())
-        self.summary = self.refused or ", ".join(marks)
+                self.comments[question] = hand["comment"] if same else ""
+        given = {q: "-" if mark is None else f"{mark:g}" for q, mark in self.marks.items()}
+        self.summary = self.refused or ", ".join(f"{q} {given[q]}/{points[q]:g}" for q in points)
         self.waiting = [name for name, mark in self.marks.items() if mark is None]
         self.total = sum(mark or 0 for mark in self.marks.values())
         waits = f"{' and '.join(self.waiting)} waits for a mark by hand." if self.waiting else ""
-        late = "Late." if record.get("late") else ""
-        self.note = " ".join(filter(None, [late, self.refused, waits]))
+        self.note = " ".join(filter(None, [record["late"] and "Late.", self.refused, waits]))
 
 
 class Kept:
@@ -57,9 +48,7 @@ class Kept:
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def _write(self, name, content):
-        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
-        text = content if isinstance(content, str) else json.dumps(content, indent=1)
-        write_atomically(self.folder / name, text)
+        write_atomically(self.folder / name, json.dumps(content, indent=1))
 
     def keep(self, record):
         """Keep the record of a student, in the place of an older one."""
@@ -67,7 +56,7 @@ class Kept:
         self._write(f"marked/{record['key']}.json", record)
 
     def mark_by_hand(self, key, question, points, comment):
-        """Keep a mark by hand; points are None to take it back."""
+        """Keep a mark by hand; the points are "" to take it back."""
         digest = self.records[key]["written"][question]["digest"]
         mark = {"points": points, "comment": comment, "digest": digest}
         self.by_hand.setdefault(key, {})[question] = mark
@@ -84,7 +73,7 @@ class Kept:
     def write(self):
         """Write tables, pages, and what goes back to the students."""
         for row in (rows := self.rows()):
-            self._write(f"feedback/{row.key}.html", self.page(row))
+            write_atomically(self.folder / f"feedback/{row.key}.html", self.page(row))
         self._write("options.json", self.options)
         write_tables(self.folder, self.course, rows, **self.options)
         write_zips(self.folder, self.course, rows)
@@ -99,8 +88,8 @@ class Kept:
         lines.append(LINE.format("total", f"{row.total:g} of {sum(points.values()):g}", ""))
         title = f"{self.course.name}: {row.student}"
         note = ("This could not be marked. " if row.refused else "") + row.note
-        body = Markup(row.record.get("body", ""))
-        return page(title, PAGE.format(title, Markup().join(lines), note, body))
+        body = BODY.format(title, Markup().join(lines), note, Markup(row.record.get("body", "")))
+        return PAGE.format(title=title, body=body)
 
     def remove(self, rows):
         """Remove students, with their marks by hand and pages."""

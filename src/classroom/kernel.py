@@ -1,18 +1,15 @@
-"""A Python for other people's code: in a sandbox, with limits, ended when it breaks one.
+"""A Python for other people's code: in a sandbox, with limits, and ended with its grader."""
 
-The grader and it speak through two pipes, which nothing inside can lead elsewhere. It ends when its
-pipe does: a grader that is killed, at whatever moment, leaves none behind.
-"""
-
+import functools
 import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from inspect import getsource
+from subprocess import DEVNULL, PIPE, Popen
 from threading import Event, Timer
 
 from . import inside
@@ -21,7 +18,6 @@ from .sandbox import CELLS, bounded, environment, live_with_parent, sandbox
 STARTS = 60  # seconds in which Python must have started
 MESSAGE, ANSWER = 8 * 2**20, 2**20  # bytes of a reply: of outputs, and of what a function returns
 FORGED = (KeyError, TypeError, ValueError, RecursionError, AttributeError)
-UNREADABLE = "it sent what is no answer"
 COLOURS = re.compile(r"\x1b(\[[0-9;?]*[a-zA-Z]|\][^\x07]*\x07)")
 
 
@@ -29,12 +25,8 @@ class Stopped(Exception):
     """The kernel is gone; the message says why, as part of a sentence."""
 
 
-class Kernel:
-    """The kernel of one student; use it in a `with` statement.
-
-    The limit is that of a cell or a call, and a notebook may take `CELLS` times as long.
-    Without a sandbox the code has all rights of the teacher, and limits of time and output only.
-    """
+class Kernel(AbstractContextManager):
+    """The kernel of one student, for a `with` statement; the limit is that of a cell or a call."""
 
     def __init__(self, seconds, sandboxed=True):
         self.seconds, self.sandboxed = seconds, sandboxed
@@ -42,40 +34,32 @@ class Kernel:
         self.number, self.done = 0, []
         self.until = time.monotonic() + CELLS * seconds
 
-    def __enter__(self):
-        return self
-
     def __exit__(self, *_):
         self.stop()
 
     def start(self):
         """Start a kernel and run the cells again that have run before."""
-        command, variables = [sys.executable, "-c", getsource(inside)], os.environ.copy()
+        command = [sys.executable, "-c", getsource(inside)]
         if self.sandboxed:
             command, self.group = bounded(sandbox(command, self.seconds))
-            variables = environment()
-        parent, pipe = os.getpid(), subprocess.PIPE
-        pipes = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL}
-        options = {"cwd": "/", "env": variables, "start_new_session": True}
-        options["preexec_fn"] = lambda: live_with_parent(parent)
-        self.process = subprocess.Popen(command, **pipes, **options)
+        options = {"cwd": "/", "env": environment() if self.sandboxed else None}
+        options |= {"preexec_fn": functools.partial(live_with_parent, os.getpid())}
+        options |= {"stdin": PIPE, "stdout": PIPE, "stderr": DEVNULL, "start_new_session": True}
+        self.process = Popen(command, **options)
         try:
             self._ask({"run": ""}, STARTS)
         except Stopped:
             raise OSError("Python does not start; see that memory and processes are free") from None
         again, self.done = self.done, []
         for cell in again:
-            with suppress(Stopped):
-                self.run(cell)
+            self.run(cell)
 
     def stop(self):
         """End the kernel and all its processes, at once; what runs next starts a new one."""
         if self.process:
             end(self.process)
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout):
-                with suppress(OSError):  # what was not sent any more
-                    pipe.close()
+            with suppress(OSError), self.process:  # what was not sent any more
+                pass
         for _ in range(100 if self.group else 0):  # the system may need a moment to end all
             with suppress(OSError):
                 self.group.rmdir()
@@ -84,16 +68,16 @@ class Kernel:
         self.process = self.group = None
 
     def run(self, source):
-        """Run a cell and return its outputs; cells that ended are repeated in a new kernel.
-
-        Raises Stopped if the kernel had to be ended, or ended itself.
-        """
-        outputs = self._execute({"run": source}, read_outputs)
+        """Run a cell and return its outputs, or why it was stopped."""
+        try:
+            outputs = self._execute({"run": source}, read_outputs)
+        except Stopped as stopped:
+            return [("stderr", f"This cell was stopped: {stopped}.")]
         self.done.append(source)
         return outputs
 
     def call(self, name, arguments):
-        """Call a function, and return what `inside.answer` describes; raises Stopped as `run`."""
+        """Call a function and return what `inside.answer` describes, or raise Stopped."""
         return self._execute({"call": name, "arguments": inside.pack(arguments)}, read_answer)
 
     def _execute(self, order, read):
@@ -106,14 +90,11 @@ class Kernel:
             return read(self._ask(order, min(left, self.seconds)))
         except (Stopped, *FORGED) as error:
             self.stop()
-            raise error if isinstance(error, Stopped) else Stopped(UNREADABLE) from error
+            raise error if isinstance(error, Stopped) else Stopped("it sent no answer") from error
 
     def _ask(self, order, seconds):
-        """Send an order and return the reply to it, whatever JSON that is.
-
-        When time is over, all processes end, and what waits here for a pipe reads its end.
-        """
-        self.number += 1
+        """Send an order and return the reply to it, whatever JSON that is."""
+        self.number += 1  # when time is over, all processes end, and so does what waits for a pipe
         late, process, most = Event(), self.process, MESSAGE if "run" in order else ANSWER
         timer = Timer(seconds, lambda: (late.set(), end(process)))
         timer.start()
@@ -142,10 +123,7 @@ def end(process):
 
 
 def read_answer(reply):
-    """Return what `inside.answer` describes, with everything unpacked.
-
-    A reply may be forged, and whatever JSON it is: the caller expects any of these errors.
-    """
+    """Return what `inside.answer` describes, unpacked; a forged reply raises one of FORGED."""
     found = {"changed": bool(reply["changed"])}
     found["warnings"] = [str(text)[:500] for text in list(reply["warnings"])[:10]]
     if "error" in reply:

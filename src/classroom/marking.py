@@ -1,7 +1,4 @@
-"""Mark one notebook: the answers run in a kernel of their own, and the tests here, which call them.
-
-So no code of a student can read the tests, patch them or end them.
-"""
+"""Mark one notebook: its answers run in a kernel, out of reach of the tests, which run here."""
 
 import builtins
 import contextlib
@@ -21,12 +18,8 @@ SIGNALS = (StopIteration, StopAsyncIteration, MemoryError, TimeoutError, Warning
 
 
 def judge(course, notebook, seconds, sandboxed=True, seed=None):
-    """Run a notebook, as `notebooks.assemble` returns it, and its tests.
-
-    The hidden tests draw their inputs from the seed. By default each notebook has its own, the same
-    whenever it is marked again. Returns the marks of the questions that tests mark, and for each
-    cell its outputs.
-    """
+    """Run a notebook and its tests; return the marks of the questions, and each cell's outputs."""
+    # hidden tests draw their inputs from it: the same whenever this notebook is marked
     seed = int(course.digest(nbformat.writes(notebook))[:8], base=16) if seed is None else seed
     tests = {cell.id: cell for cell in course.source.cells if role(cell) == "test"}
     marks, outputs = {course.question(test): 0.0 for test in tests.values()}, []
@@ -39,10 +32,7 @@ def judge(course, notebook, seconds, sandboxed=True, seed=None):
                 passed, shown = run_here(test.source, judged)
                 marks[course.question(test)] += test.metadata.nbgrader.points if passed else 0
             elif cell.cell_type == "code":
-                try:
-                    shown = kernel.run(cell.source)
-                except Stopped as stopped:
-                    shown = [("stderr", f"This cell was stopped: {stopped}.")]
+                shown = kernel.run(cell.source)
             outputs.append(shown)
     return marks, outputs
 
@@ -75,18 +65,14 @@ def patience(seconds):
 
 
 class Answer:
-    """A function of the student, called in the student's kernel.
-
-    It gets copies of its arguments; a call that changes them is an error. After a call that had to
-    be stopped, the others fail at once: each would cost its time again.
-    """
+    """A function of the student, called in the student's kernel with copies of its arguments."""
 
     def __init__(self, kernel, name):
         self.kernel, self.__name__, self.stopped = kernel, name, None
 
     def __call__(self, *arguments):
         """Call it; its errors and NumPy's warnings are raised here as well."""
-        if self.stopped:
+        if self.stopped:  # else each call would cost its time again
             raise RuntimeError(f"not called any more: {self.stopped}")
         try:
             reply = self.kernel.call(self.__name__, arguments)
@@ -119,7 +105,7 @@ def run_here(source, namespace):
         try:
             exec(compile(source, "<test>", "exec"), namespace)
         except Exception as error:
-            lines = traceback.format_exception_only(error)
-            failed = [("stderr", "".join(lines)[:5000].rstrip())]
+            text = "".join(traceback.format_exception_only(error))
+            failed = [("stderr", text[:5000].rstrip())]
     shown = [("stdout", printed.getvalue()[:50_000])] if printed.getvalue() else []
     return not failed, shown + failed

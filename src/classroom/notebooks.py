@@ -7,8 +7,8 @@ from collections import defaultdict
 import nbformat
 from nbformat import v4
 
-from .collect import Unmarkable, printable
-from .course import ANSWERS, role
+from .collect import printable
+from .course import ANSWERS, Refused, role
 
 CELLS = 2000  # of a notebook
 LONGEST = 50_000  # characters in a cell; the notebooks of students say so
@@ -17,30 +17,26 @@ OURS = re.compile(r"^# Run this cell (first|last): it (installs|checks) ", re.M)
 
 
 def notebook_of(files, master):
-    """Return a student's notebook of an assignment, put back into the form of the released one.
-
-    `files` are as `HandedIn.contents` returns them. Raises Unmarkable if there is no such notebook
-    among them, or more than one.
-    """
+    """Return the notebook among a student's files, put back into the form of the released one."""
     found, reasons, known = {}, [], named_cells(master).keys()
     for name, content in files.items():
         try:
             if isinstance(content, str):
-                raise Unmarkable(content)
+                raise Refused(content)
             theirs = read_notebook(printable(name), content)
             if known.isdisjoint(map(grade_id, theirs.cells)):
-                raise Unmarkable(f"{printable(name)} is no notebook of this assignment.")
+                raise Refused(f"{printable(name)} is no notebook of this assignment.")
             notebook = assemble(theirs, master)
             found.setdefault(content_of(notebook), (printable(name), notebook))
-        except Unmarkable as reason:
+        except Refused as reason:
             reasons.append(str(reason))
     if len(found) > 1:  # without the assignment as it was given out
         found.pop(content_of(assemble(master, master)), None)
     if len(found) > 1:
         names = " and ".join(sorted(name for name, _ in found.values()))
-        raise Unmarkable(f"There are {len(found)} different notebooks: {names}; keep one.")
+        raise Refused(f"There are {len(found)} different notebooks: {names}; keep one.")
     if not found:
-        raise Unmarkable(" ".join(reasons[:5]) or "There is no file.")
+        raise Refused(" ".join(reasons[:5]) or "There is no file.")
     return next(iter(found.values()))[1]
 
 
@@ -50,30 +46,27 @@ def read_notebook(name, content):
         data = json.loads(content.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         if re.search(rb"^(<{7}|>{7}) ", content, flags=re.M):
-            raise Unmarkable(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
+            raise Refused(f"{name} has a merge conflict in it (<<<<<<<): resolve it.") from None
         if name.lower().endswith(".ipynb"):
-            raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+            raise Refused(f"{name} is damaged: it is no complete notebook.") from None
         data = None
     if not isinstance(data, dict) or "nbformat" not in data:
-        raise Unmarkable(f"{name} is no notebook (.ipynb).")
+        raise Refused(f"{name} is no notebook (.ipynb).")
     try:
         notebook = nbformat.from_dict(data)
         if notebook.nbformat < 4:
             notebook = nbformat.convert(notebook, 4)
         for cell in notebook.cells:
-            source = cell["source"]
-            source = source if isinstance(source, str) else "".join(source)
+            source = "".join(cell["source"])  # a text, or a list of lines
             cell.source = source.encode("utf-8", "replace").decode()  # half of a sign
             cell.metadata = cell.get("metadata") or nbformat.NotebookNode()
             assert isinstance(cell.metadata, dict) and isinstance(cell.cell_type, str)
     except Exception:
-        raise Unmarkable(f"{name} is damaged: it is no complete notebook.") from None
+        raise Refused(f"{name} is damaged: it is no complete notebook.") from None
     lengths = [len(cell.source) for cell in notebook.cells]
-    if len(lengths) > CELLS:
-        raise Unmarkable(f"{name} has more than {CELLS} cells.")
-    if max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
+    if len(lengths) > CELLS or max(lengths, default=0) > LONGEST or sum(lengths) > ALL:
         long = f"a cell may have {LONGEST} characters, all cells together {ALL}"
-        raise Unmarkable(f"{name} is too long: {long}.")
+        raise Refused(f"{name} is too long: {long}; {CELLS} cells are the most.")
     return notebook
 
 
@@ -91,30 +84,22 @@ def grade_id(cell):
 
 
 def assemble(theirs, master):
-    """Return the assignment with a student's answers, and the cells that the student added.
-
-    Cells are known by their names, which are in their metadata and, where a program has dropped
-    these, in their identifiers. Pieces of an answer that was split or copied are joined. Everything
-    but answers and added cells is taken from the assignment, of which every cell is there once, in
-    its form. There are no outputs.
-    """
+    """Return the assignment, every cell of it once, with a student's answers and added cells."""
     named, pieces, before, added = named_cells(master), defaultdict(list), {}, []
-    for cell in theirs.cells:
+    for number, cell in enumerate(theirs.cells):
         name = grade_id(cell)
         if name in named:
             pieces[name].append(cell)
             if name not in before:
                 before[name], added = added, []
         elif cell.cell_type in {"code", "markdown", "raw"} and not OURS.search(cell.source):
-            new = getattr(v4, f"new_{cell.cell_type}_cell")(cell.source)
-            added.append(with_pictures(new, [cell]))
+            new = getattr(v4, f"new_{cell.cell_type}_cell")(id=f"added-{number}")
+            added.append(answered(new, [cell]))
     cells = []
     for name, cell in named.items():
-        cells += [*before.get(name, []), answered(nbformat.from_dict(cell), pieces[name])]
-    cells += added
-    for number, cell in enumerate(cells):
-        cell.id = cell.id if cell.id in named else f"added-{number}"
-    return nbformat.from_dict({**master, "cells": cells})
+        mine = answered(nbformat.from_dict(cell), pieces[name]) if role(cell) in ANSWERS else cell
+        cells += [*before.get(name, []), mine]
+    return nbformat.from_dict({**master, "cells": cells + added})
 
 
 def named_cells(master):
@@ -123,18 +108,10 @@ def named_cells(master):
 
 
 def answered(cell, pieces):
-    """Return a cell of the assignment with the student's answer, if it is one."""
-    if role(cell) not in ANSWERS:
-        return cell
-    written = [piece for piece in pieces if piece.source.strip() != cell.source.strip()]
-    if written or not pieces:
-        cell.source = "\n".join(piece.source for piece in written)
-    return with_pictures(cell, pieces)
-
-
-def with_pictures(cell, pieces):
-    """Return a cell, if it is text with what was pasted into the pieces of it."""
-    found = {}
+    """Return a cell with what is written in pieces of it, and if it is text, pasted into them."""
+    sources, found = [p.source for p in pieces if p.source.strip() != cell.source.strip()], {}
+    if sources or not pieces:
+        cell.source = "\n".join(sources)
     for attachments in (piece.get("attachments") for piece in pieces):
         for name, data in attachments.items() if isinstance(attachments, dict) else ():
             for kind in ("image/png", "image/jpeg"):
@@ -146,11 +123,7 @@ def with_pictures(cell, pieces):
 
 
 def written_by_hand(notebook, master):
-    """Return what was written for each answer that is marked by hand and not blank, as cells.
-
-    An answer beside its cell counts as well: in a cell that was added after the tests before, in
-    the text of the question, in a raw cell.
-    """
+    """Return, as cells, what was written for each answer that is marked by hand, also beside it."""
     lines = {line.strip() for cell in master.cells for line in cell.source.splitlines()}
     found, beside = {}, []  # what was written since the last test, and after an answer
     for cell in notebook.cells:

@@ -2,6 +2,7 @@
 
 import html
 import time
+from contextlib import suppress
 from xml.etree import ElementTree
 
 from latex2mathml.converter import convert_to_element
@@ -14,13 +15,10 @@ from .course import said
 from .marking import patience
 
 ROOM = 2_500_000  # bytes of all that is shown of a notebook
-SECONDS = 8  # for all that is written in the cells of a page
-FORMULA_ATTRIBUTES = {
-    *("accent", "columnalign", "columnlines", "columnspacing", "depth", "display", "displaystyle"),
-    *("fence", "form", "height", "linethickness", "lspace", "mathvariant", "maxsize", "minsize"),
-    *("movablelimits", "notation", "rowlines", "rowspacing", "rspace", "scriptlevel", "separator"),
-    *("stretchy", "symmetric", "voffset", "width", "xmlns"),
-}
+SECONDS = 8  # for all that is written on a page
+OF_FORMULAS = """accent columnalign columnlines columnspacing depth display displaystyle fence form
+height linethickness lspace mathvariant maxsize minsize movablelimits notation rowlines rowspacing
+rspace scriptlevel separator stretchy symmetric voffset width xmlns"""  # attributes
 PAGE = Markup("""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1"><title>{title}</title><style>
@@ -46,16 +44,16 @@ QUESTION = Markup("<h2>Question {}, {}{}</h2>")
 TEST = Markup("<details><summary>The {}</summary>{}</details>")
 
 
-def page(title, body):
-    """Return a page that fits a phone as well."""
-    return PAGE.format(title=title, body=body)
-
-
 class Writer:
     """Writes the pieces of one page, as long as there is room and time left."""
 
     def __init__(self):
-        self.room, self.seconds = ROOM, SECONDS
+        self.room, self.until = ROOM, time.monotonic() + SECONDS
+        self.parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+        dollars = {"allow_space": False, "double_inline": True}
+        self.parser.use(dollarmath_plugin, **dollars, renderer=lambda t, how: formula(t, **how))
+        self.parser.use(amsmath_plugin, renderer=lambda t: formula(t, True))
+        self.parser.renderer.rules["image"] = self._pasted
 
     def plain(self, kind, text):
         """Return text as it is."""
@@ -68,18 +66,14 @@ class Writer:
             for kind, text in outputs
         )
 
-    def markdown(self, source, attachments=None):
+    def markdown(self, source, pasted=None):
         """Return Markdown as HTML, or as it was typed if that takes too long or grows too large."""
-        start = time.monotonic()
-        try:
-            with patience(max(self.seconds, 0.01)):
-                piece = self._parser(attachments or {}).render(source)
-        except (TimeoutError, MemoryError, RecursionError, ValueError):
-            piece = None
-        self.seconds -= time.monotonic() - start
-        if piece is None or len(piece.encode()) > self.room:
-            return self.plain("text", source)
-        return self._fit(TEXT.format(Markup(piece)))
+        with suppress(TimeoutError, MemoryError, RecursionError, ValueError):
+            with patience(max(self.until - time.monotonic(), 0.01)):
+                piece = TEXT.format(Markup(self.parser.render(source, {"pasted": pasted or {}})))
+            if len(piece.encode()) <= self.room:
+                return self._fit(piece)
+        return self.plain("text", source)
 
     def cell(self, cell):
         """Return a cell, without outputs."""
@@ -100,21 +94,12 @@ class Writer:
             return TOO_LARGE
         return PICTURE.format(kind, "".join(data.split()), text)
 
-    def _parser(self, attachments):
-        parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
-        dollars = {"allow_space": False, "double_inline": True}
-        parser.use(dollarmath_plugin, **dollars, renderer=lambda t, how: formula(t, **how))
-        parser.use(amsmath_plugin, renderer=lambda t: formula(t, True))
-
-        def image(renderer, tokens, place, *_):
-            token = tokens[place]
-            name = str(token.attrs.get("src", ""))
-            for kind, data in attachments.get(name.removeprefix("attachment:"), {}).items():
-                return self._picture(kind, data, token.content)
-            return CODE.format(f"![{token.content}]({name})")
-
-        parser.add_render_rule("image", image)
-        return parser
+    def _pasted(self, tokens, place, _, env):
+        token = tokens[place]
+        name = str(token.attrs.get("src", ""))
+        for kind, data in env["pasted"].get(name.removeprefix("attachment:"), {}).items():
+            return str(self._picture(kind, data, token.content))
+        return str(CODE.format(f"![{token.content}]({name})"))  # Markup would escape what it joins
 
 
 def formula(text, display_mode):
@@ -129,7 +114,7 @@ def formula(text, display_mode):
         return CODE.format(text)
     for part in element.iter():
         part.text = html.unescape(part.text or "")
-        for name in part.attrib.keys() - FORMULA_ATTRIBUTES:
+        for name in part.attrib.keys() - OF_FORMULAS.split():
             del part.attrib[name]
     return ElementTree.tostring(element, encoding="unicode")
 
@@ -148,6 +133,5 @@ def body_of(course, notebook, marks, outputs):
         if what == "answer":
             pieces += [writer.cell(cell), writer.outputs(shown)]
         else:
-            source = writer.plain("code", tests[name])
-            pieces += [writer.outputs(shown), TEST.format(what, source)]
+            pieces += [writer.outputs(shown), TEST.format(what, writer.plain("code", tests[name]))]
     return Markup("\n").join(filter(None, pieces))

@@ -8,50 +8,41 @@ from nbformat import v4
 
 from book_tools.first_cell import first_cell_source
 
-from .course import ANSWERS, Course, Failed, Refused, leaks, role
+from .course import ANSWERS, Failed, Refused, leaks, role
 from .marking import judge
 from .notebooks import ALL, LONGEST, assemble
-from .repository import RELEASED, ROOT, shown
-from .sandbox import SECONDS, check_sandbox
+from .repository import ROOT, shown
+from .sandbox import check_sandbox
 from .workers import side_by_side
 
 
-def release_assignment(path, folder=None, seconds=SECONDS, sandboxed=True):
+def release_assignment(course, folder, seconds, sandboxed):
     """Make the notebook for students, if the assignment is sound."""
     sandboxed = sandboxed and check_sandbox() is None  # the answers are the teacher's own
-    print(f"Trying the model answers and blank answers of “{path.stem}” …", flush=True)
-    course = Course(path)
-    reasons = dict.fromkeys(prove(course, seconds, sandboxed))
-    if reasons:
-        raise Refused(f"“{path.stem}” is not released: {'; '.join(reasons)}.")
-    folder = folder or RELEASED
+    print(f"Trying the model answers and blank answers of “{course.name}” …", flush=True)
+    if reasons := dict.fromkeys(prove(course, seconds, sandboxed)):
+        raise Refused(f"“{course.name}” is not released: {'; '.join(reasons)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{path.stem}.ipynb"
+    target = folder / f"{course.name}.ipynb"
     nbformat.write(for_students(course), target)
     points = " + ".join(f"{points:g}" for points in course.questions().values())
     earn = f"Model answers earn every point ({points}), blank answers none"
     print(f"{earn}, nothing is left of them.\nGive this to students: {shown(target)}")
-    print(f"Keep this, with answers, tests and marking guide: {shown(path)}")
+    print(f"Keep this, with answers, tests and marking guide: {shown(course.path)}")
 
 
 def prove(course, seconds, sandboxed):
-    """Return why the assignment cannot be given to students.
-
-    The model answers must earn every point, and blank answers none; no line of an answer or a
-    hidden test may be left in what students get.
-    """
-    reasons, questions = leaks(course.source, course.released), course.questions()
+    """Return why the assignment cannot be given to students."""
+    reasons, points = leaks(course.source, course.released), course.questions()
     model, blank = (assemble(own, course.released) for own in (course.source, course.released))
     tries = [(model, 0), (model, 1), (model, 2), (blank, 0)]  # with other inputs each
     found = side_by_side(lambda one: judge(course, one[0], seconds, sandboxed, one[1]), tries, 600)
     for (notebook, _), marks in zip(tries, found, strict=True):
         if isinstance(marks, Failed):
             return [str(marks)]
-        for name, mark in marks[0].items():
-            if notebook is model and mark != questions[name]:
-                reasons.append(f"the model answer to {name} earns {mark:g} of {questions[name]:g}")
-            if notebook is blank and mark:
-                reasons.append(f"a blank answer to {name} earns {mark:g}")
+        what, right = ("the model", points) if notebook is model else ("a blank", {})
+        wrong = [(name, mark) for name, mark in marks[0].items() if mark != right.get(name, 0)]
+        reasons += [f"{what} answer to {q} earns {mark:g} of {points[q]:g}" for q, mark in wrong]
     return reasons
 
 

@@ -1,7 +1,4 @@
-"""Where the repository is, and what the commands find and write in it.
-
-It is where this package is, whatever folder a command is called in.
-"""
+"""Where the repository is, and what the commands find and write in it."""
 
 from pathlib import Path
 

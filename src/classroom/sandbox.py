@@ -13,12 +13,19 @@ from importlib.util import find_spec
 from pathlib import Path
 
 PACKAGE = "stable_softmax"  # what answers may import besides the environment
-OTHER_USER = "61234"  # nobody's number: what the code runs as when a teacher is root
-
-
 # what the code of one student may use: bytes, files in memory counted as well, and processes
 MEMORY, FILES, PROCESSES = 2 * 2**30, 64 * 2**20, 64
 SECONDS, CELLS = 10, 12  # of a cell, if the teacher says nothing; a notebook may take 12 times that
+OF_THE_SYSTEM = "/usr /bin /lib /lib32 /lib64 /etc/localtime /etc/ld.so.cache"
+ISOLATED = """--die-with-parent --new-session --clearenv --cap-drop ALL --unshare-net --unshare-pid
+--unshare-ipc --unshare-uts --unshare-cgroup-try --proc /proc --dev /dev"""
+UNPRIVILEGED = "--unshare-user --disable-userns"
+# Root gets no user namespace before it has become another user; 61234 is the number of nobody.
+AS_ROOT = "--cap-add CAP_SETUID --cap-add CAP_SETGID"
+ANOTHER_USER = f"""setpriv --reuid 61234 --regid 61234 --clear-groups --inh-caps=-all
+bwrap {UNPRIVILEGED} --die-with-parent --dev-bind / /"""
+VARIABLES = """HOME=/tmp LANG=C.UTF-8 PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
+OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MPLBACKEND=module://matplotlib_inline.backend_inline"""
 
 
 def live_with_parent(parent):
@@ -34,11 +41,7 @@ def live_with_parent(parent):
 
 
 def memory_group():
-    """Return a new control group that bounds the memory, or None where none can be made.
-
-    Only the system can bound all memory of several processes together, of whatever kind: files,
-    pipes and what they share as well.
-    """
+    """Return a new control group that bounds all memory, files and pipes included, or None."""
     limits = {"": "memory.max", "memory": "memory.limit_in_bytes"}  # of both versions
     for line in Path("/proc/self/cgroup").read_text().splitlines():
         _, kind, own = line.split(":", 2)
@@ -69,12 +72,8 @@ def memory_scope():
 
 
 def bounded(command):
-    """Return the command that runs another one with a bound for all its memory, and its group.
-
-    Where the system has no group for it, that is None, and without systemd the command is the same.
-    """
-    group = memory_group()
-    if group:
+    """Return the command that runs another one with a bound for all its memory, and its group."""
+    if group := memory_group():
         enter = ["sh", "-c", 'echo $$ >"$0" && exec "$@"', str(group / "cgroup.procs")]
         return [*enter, *command], group
     return [*(memory_scope() or []), *command], None
@@ -89,25 +88,13 @@ def sandbox(command, seconds):
     """Return the command that runs another one in a sandbox, with a limit for each cell.
 
     Inside there are Python, the package of the book and a small ``/tmp`` in memory; no network, no
-    other files and processes, no rights, nothing on the disk to write to. For root, who would keep
-    the rights of root towards the limits, the code runs as another user.
+    other files and processes, no rights, nothing on the disk to write to. Root would keep the
+    rights of root towards the limits, so for root the code runs as another user.
     """
     root, package = os.geteuid() == 0, find_spec(PACKAGE)  # without importing it
-    shown = ["/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/localtime", "/etc/ld.so.cache"]
-    shown += [sys.base_prefix, sys.prefix]
-    shown += list(package.submodule_search_locations) if package else []
-    variables = {"PATH": f"{sys.prefix}/bin:/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
-    variables |= {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}  # the same marks each time
-    variables |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    variables["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    argv = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    argv += ["--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
-    argv += ["--unshare-cgroup-try"]
-    if root:  # no user namespace here, in which nobody could become another user
-        argv += ["--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
-    else:
-        argv += ["--unshare-user", "--disable-userns"]
-    argv += ["--proc", "/proc", "--dev", "/dev"]
+    shown = [*OF_THE_SYSTEM.split(), sys.base_prefix, sys.prefix]
+    shown += package.submodule_search_locations if package else []
+    argv = ["bwrap", *ISOLATED.split(), *(AS_ROOT if root else UNPRIVILEGED).split()]
     for path in ("/tmp", "/dev/shm"):
         argv += ["--perms", "1777", "--size", str(FILES), "--tmpfs", path]
     for folder in sorted({str(folder) for path in shown for folder in Path(path).parents}):
@@ -115,12 +102,9 @@ def sandbox(command, seconds):
     for path in shown:
         argv += ["--ro-bind-try", path, path]
     argv += ["--chdir", "/tmp", "--remount-ro", "/dev", "--remount-ro", "/"]
-    for name, value in variables.items():
-        argv += ["--setenv", name, value]
-    if root:  # become the other user, and then take user namespaces from it as well
-        argv += ["setpriv", "--reuid", OTHER_USER, "--regid", OTHER_USER, "--clear-groups"]
-        argv += ["--inh-caps=-all", "bwrap", "--unshare-user", "--disable-userns"]
-        argv += ["--die-with-parent", "--dev-bind", "/", "/"]
+    for variable in (f"PATH={sys.prefix}/bin:/usr/bin:/bin", *VARIABLES.split()):
+        argv += ["--setenv", *variable.split("=", 1)]
+    argv += ANOTHER_USER.split() if root else []
     ceilings = {"as": 2 * MEMORY, "data": MEMORY, "cpu": int(CELLS * seconds) + 30}
     ceilings |= {"core": 0, "fsize": FILES, "nproc": PROCESSES, "nofile": 256}
     return [*argv, "prlimit", *(f"--{k}={v}:{v}" for k, v in ceilings.items()), *command]
@@ -130,8 +114,7 @@ def check_sandbox():
     """Return None if Python starts in the sandbox here, and otherwise the reason why not."""
     if sys.platform != "linux":
         return "it needs Linux"
-    missing = [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]
-    if missing:
+    if missing := [name for name in ("bwrap", "prlimit", "setpriv") if not shutil.which(name)]:
         return f"{' and '.join(missing)} not found"
     command = sandbox([sys.executable, "-c", "import IPython"], SECONDS)
     tried = subprocess.run(command, capture_output=True, env=environment())

@@ -29,41 +29,33 @@ def write_tables(folder, course, rows, language="en", column=None):
     points, (participant, *worksheet) = course.questions(), MOODLE[language].split("|")
     highest = f"{sum(points.values()):g}"
     platforms = {row.record["platform"] for row in rows} - {""}
-    number = [{"moodle": worksheet[0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
-    header = ["student", *number, *(f"{name} ({p:g})" for name, p in points.items())]
-    made = {"marks": [[*header, f"total ({highest})", "note"]], "moodle": [worksheet[:-1]]}
-    made["moodle-comments"] = [worksheet]
-    made["canvas"] = [["Student", "ID", "Section", column or course.name]]
-    made["canvas"] += [["    Points Possible", "", "", highest]]
+    ids = [{"moodle": worksheet[0], "canvas": "ID"}[p] for p in sorted(platforms)][:1]
+    header = ["student", *ids, *(f"{name} ({p:g})" for name, p in points.items())]
+    canvas = [["Student", "ID", "Section", column or course.name]]
+    canvas += [["    Points Possible", "", "", highest]]
+    heads = {"marks": [[*header, f"total ({highest})", "note"]], "canvas": canvas}
+    heads |= {"moodle": [worksheet[:-1]], "moodle-comments": [worksheet]}
+    made = {name: [] for name in heads}
     for row in rows:
         name, platform = row.record["number"], row.record["platform"]
         name = f"{participant}{name}" if platform == "moodle" else name
         marks = ["" if mark is None else f"{mark:g}" for mark in row.marks.values()]
-        line = [row.student, *([name] if number else []), *marks, f"{row.total:g}", row.note]
-        made["marks"].append(line)
-        grade = "" if row.refused or row.waiting else f"{row.total:g}"
+        total = f"{row.total:g}"
+        made["marks"].append([row.student, *([name] if ids else []), *marks, total, row.note])
+        grade = "" if row.refused or row.waiting else total
         if platform == "canvas":
             made["canvas"].append([row.student, name, "", grade])
         elif platform == "moodle":
             made["moodle"].append([name, row.student, grade, highest, UNCHANGED])
-            says = [row.refused, *(f"{q}: {t}" for q, t in row.comments.items())]
+            says = [row.refused, *(f"{q}: {t}" for q, t in row.comments.items() if t)]
             if any(says):  # an empty comment would erase the one that is there
                 made["moodle-comments"].append([*made["moodle"][-1], " ".join(says).strip()])
     for name, lines in made.items():
-        kind = name.partition("-")[0]
-        if kind in {"marks", *platforms} and (name != "moodle-comments" or lines[1:]):
-            write_csv(folder / f"{name}.csv", lines)
-        else:
-            (folder / f"{name}.csv").unlink(missing_ok=True)
-
-
-def write_csv(path, lines):
-    """Write a table that spreadsheets and learning platforms read, all signs included."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    for line in lines:  # a spreadsheet must not take a name, or a part of it, for a formula
-        writer.writerow(c if c == UNCHANGED else FORMULA.sub(r"\1\2'", c) for c in line)
-    write_atomically(path, text.getvalue(), "utf-8-sig")
+        text = io.StringIO()
+        for line in heads[name] + lines:  # a spreadsheet must not take a part of it for a formula
+            guarded = (c if c == UNCHANGED else FORMULA.sub(r"\1\2'", c) for c in line)
+            csv.writer(text).writerow(guarded)
+        write_atomically(folder / f"{name}.csv", lines and text.getvalue(), "utf-8-sig")
 
 
 def write_zips(folder, course, rows):
@@ -76,14 +68,14 @@ def write_zips(folder, course, rows):
                 page = (folder / "feedback" / f"{row.key}.html").read_bytes()
                 entry = zipfile.ZipInfo(f"{row.record['place']}{inside}")  # the same each time
                 archive.writestr(entry, page, zipfile.ZIP_DEFLATED)
-        if sent:
-            write_atomically(path, content.getvalue())
-        else:
-            path.unlink(missing_ok=True)
+        write_atomically(path, sent and content.getvalue())
 
 
 def write_atomically(path, content, encoding="utf-8"):
-    """Write a file so that an interruption leaves the old one or the new one."""
+    """Write a file so that an interruption leaves the old one or the new one; or remove it."""
+    if not content:
+        return path.unlink(missing_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.part")
     temporary.write_bytes(content if isinstance(content, bytes) else content.encode(encoding))
     os.replace(temporary, path)

@@ -1,11 +1,9 @@
-"""Do the same with many things, several at a time, each in a process of its own with its limits.
-
-What the process reads is other people's: it may take too long, need too much memory or end.
-"""
+"""Do the same with many things, each in a process that may take too long, end, or need memory."""
 
 import functools
 import multiprocessing
 import os
+import resource
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,16 +15,13 @@ from . import sandbox
 from .course import Failed
 
 # a child that inherits all imports starts at once, and how to read each file needs no pickling
-PROCESSES = multiprocessing.get_context("fork" if hasattr(os, "fork") else None)
+PROCESSES = multiprocessing.get_context("fork")
 MEMORY = 700 * 2**20  # bytes that one process may add to those of the program
 STARTING = Lock()  # else a process holds the pipe of another one open
 
 
 def side_by_side(work, items, seconds):
-    """Yield, in the order of the items, what `work` returns for each, or a Failed that says why.
-
-    As many run at a time as there are cores, and memory for.
-    """
+    """Yield, in the order of the items, what `work` returns for each, or a Failed that says why."""
     fit = psutil.virtual_memory().total // (sandbox.MEMORY + MEMORY)
     threads = ThreadPoolExecutor(max(1, min(os.cpu_count(), fit)))  # each waits for a process
     try:
@@ -57,9 +52,7 @@ def _wait(work, seconds, item):
 def _do(work, item, send, parent):
     sandbox.live_with_parent(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is told, and ends this process
-    with suppress(ImportError, AttributeError):  # not on every system
-        import resource
-
+    with suppress(AttributeError):  # not on every system
         most = psutil.Process().memory_info().data + MEMORY
         hard = resource.getrlimit(resource.RLIMIT_DATA)[1]  # that of the sandbox is another one
         resource.setrlimit(resource.RLIMIT_DATA, (most, hard))

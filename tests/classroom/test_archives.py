@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from classroom import collect as collecting
-from classroom.collect import LARGEST, TOGETHER, Unmarkable, collect
+from classroom.collect import LARGEST, TOGETHER, Refused, collect
 from classroom.notebooks import notebook_of
 from tests.classroom.submissions import (
     GOOD_1,
@@ -50,7 +50,7 @@ def test_a_link_in_an_archive_is_not_followed(tmp_path, master):
     with zipfile.ZipFile(source, "w") as archive:
         archive.writestr(entry, "/etc/passwd")
     [student] = collect(source)[1]
-    with pytest.raises(Unmarkable) as caught:
+    with pytest.raises(Refused) as caught:
         notebook_of(student.contents(), master)
     assert "root:" not in str(caught.value)
 
@@ -116,7 +116,7 @@ ARCHIVES = {  # each is made when its test runs: some take a second
 @pytest.mark.parametrize("make, says", ARCHIVES.values(), ids=ARCHIVES)
 def test_a_hostile_archive_of_a_student_is_refused_in_a_sentence(make, says, master):
     content, check = make(), within(20)
-    with pytest.raises(Unmarkable, match=says) as caught:
+    with pytest.raises(Refused, match=says) as caught:
         notebook_of(handed_in(hw_zip=content).contents(), master)
     assert len(str(caught.value)) < 2000, "a sentence for a table"
     check()
@@ -131,7 +131,7 @@ def test_a_notebook_beside_a_hostile_archive_is_marked(make, master, released):
 def test_many_archives_of_a_student_are_not_unpacked_for_hours(master):
     bombs = zipped({f"{n}.ipynb": b"0" * LARGEST for n in range(10)})
     check = within(20)
-    with pytest.raises(Unmarkable):
+    with pytest.raises(Refused):
         notebook_of(handed_in(**{f"{n}_zip": bombs for n in range(100)}).contents(), master)
     check()
 
@@ -145,7 +145,7 @@ def test_files_that_fail_when_they_are_unpacked_cost_time_that_has_a_bound(maste
             content[at + offset] ^= 255  # another checksum
             at = content.find(start, at + 1)
     student, check = handed_in(**{f"{n}_zip": bytes(content) for n in range(100)}), within(15)
-    with pytest.raises(Unmarkable, match="cannot be read"):
+    with pytest.raises(Refused, match="cannot be read"):
         notebook_of(student.contents(), master)
     check()
 
@@ -155,7 +155,7 @@ def test_so_many_bytes_of_a_student_are_read_and_no_more(master):
     found = student.contents()
     assert sum(len(content) for content in found.values()) < TOGETHER + LARGEST
     assert len(found) < 10
-    with pytest.raises(Unmarkable, match="more than 100 MiB of files"):
+    with pytest.raises(Refused, match="more than 100 MiB of files"):
         notebook_of(dict(reversed(found.items())), master)
 
 
@@ -167,15 +167,15 @@ def test_any_damage_to_an_archive_ends_in_a_sentence(master, tmp_path):
         content = bytearray(whole)
         for _ in range(chance.choice([1, 2, 4])):
             content[chance.randrange(len(whole))] = chance.choice([0, 255, chance.randrange(256)])
-        with pytest.raises(Unmarkable):
+        with pytest.raises(Refused):
             notebook_of(handed_in(hw_zip=bytes(content)).contents(), master)
         source.write_bytes(content)
         try:
             students = collect(source)[1]
-        except Unmarkable:
+        except Refused:
             continue
         for student in students:
-            with pytest.raises(Unmarkable):
+            with pytest.raises(Refused):
                 notebook_of(student.contents(), master)
 
 
@@ -203,7 +203,7 @@ def test_links_and_devices_in_a_folder_are_not_opened(tmp_path, master):
     _, students = collect(folder)
     assert [s.student for s in students] == ["Ada", "Bob", "Carl"]
     for student in students:
-        with pytest.raises(Unmarkable, match="(x.ipynb|Carl) cannot be read: it is a link or a"):
+        with pytest.raises(Refused, match="(x.ipynb|Carl) cannot be read: it is a link or a"):
             notebook_of(student.contents(), master)
 
 
@@ -215,7 +215,7 @@ def test_a_file_that_cannot_be_read_costs_its_owner_only(tmp_path, master, monke
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
-    with pytest.raises(Unmarkable, match="x.ipynb"):
+    with pytest.raises(Refused, match="x.ipynb"):
         notebook_of(student.contents(), master)
 
 
@@ -224,5 +224,5 @@ def test_a_huge_file_is_not_read(tmp_path, master):
     with open(tmp_path / "Ada/x.ipynb", "wb") as file:
         file.truncate(2**40)
     [student] = collect(tmp_path)[1]
-    with pytest.raises(Unmarkable, match="x.ipynb cannot be read: it is larger than 20 MiB"):
+    with pytest.raises(Refused, match="x.ipynb cannot be read: it is larger than 20 MiB"):
         notebook_of(student.contents(), master)

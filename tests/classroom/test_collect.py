@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from classroom import collect as collecting
-from classroom.collect import Unmarkable, collect
+from classroom.collect import Refused, collect
 from classroom.notebooks import notebook_of
 from tests.classroom.submissions import filled, packed, write, zipped
 
@@ -168,7 +168,7 @@ def test_a_student_who_handed_in_an_empty_folder_is_named(tmp_path, master):
     _, students = collect(tmp_path / "in")
     assert [s.student for s in students] == ["Ada", "Bob", "Carl"]
     for student in students[1:]:
-        with pytest.raises(Unmarkable, match="There is no file"):
+        with pytest.raises(Refused, match="There is no file"):
             notebook_of(student.contents(), master)
 
 
@@ -248,7 +248,7 @@ def test_a_name_with_line_breaks_stays_in_its_row(tmp_path):
 )
 def test_what_is_neither_folder_nor_archive_is_refused_in_a_sentence(make, says, tmp_path):
     make(tmp_path / "handed-in")
-    with pytest.raises(Unmarkable, match=says):
+    with pytest.raises(Refused, match=says):
         collect(tmp_path / "handed-in")
 
 
@@ -270,7 +270,7 @@ def test_a_name_is_cut_and_loses_what_turns_the_text_around(tmp_path, master):
     )
     _, [eve, long] = collect(tmp_path / "in.zip")
     assert eve.student == "Eve ?adA?" and long.student == "x" * 100 + "…"
-    with pytest.raises(Unmarkable) as caught:
+    with pytest.raises(Refused) as caught:
         notebook_of(long.contents(), master)
     assert len(str(caught.value)) < 200
 

@@ -16,6 +16,7 @@ from tests.classroom.submissions import (
     COMMAND,
     NAME,
     ROOT,
+    cell,
     filled,
     needs_marking,
     packed,
@@ -43,12 +44,14 @@ FOREIGN = [  # of nbgrader and of Jupyter: they execute, generate, release, coll
 def marks(tmp_path_factory, released):
     """A class of three whose answers to question 3 wait, one of them beside its cell."""
     folder = tmp_path_factory.mktemp("by-hand")
+    ada = filled(released, q3="![](attachment:a.png) The sum is $0$, so\n$$0/0$$\nis nan.")
+    cell(ada, "q3")["attachments"] = {"a.png": {"image/png": "iVBORw0KGgo="}}
     beside = filled(released, q3=None)
     beside["cells"].insert(-1, {"cell_type": "raw", "metadata": {}, "source": "It is <b>nan</b>."})
     write(
         folder / "in",
         {
-            "Ada/hw.ipynb": packed(filled(released, q3="The sum is $0$, so\n$$0/0$$\nis nan.")),
+            "Ada/hw.ipynb": packed(ada),
             "Bob <i>/hw.ipynb": packed(beside),
             "Cem/hw.ipynb": packed(filled(released, q3=None)),
             "Dan/hw.ipynb": packed(filled(released, q3="| a |\n|-|\n| 1 |" + "\n| 2 |" * 5000)),
@@ -117,6 +120,7 @@ def test_it_opens_at_the_first_answer_with_the_guide_beside_it(served):
     status, headers, page = served("GET", headers["Location"])
     assert status == 200 and "<h1>Ada: question 3</h1>" in page and "3 of 3 answers wait" in page
     assert "The sum is" in page and "<math" in page
+    assert '<img src="data:image/png;base64,iVBORw0KGgo=" alt="">' in page
     assert 'display="block"' in page and "$" not in page, "a formula amid a paragraph as well"
     assert "Model answer and marking guide" in page and "all or" not in page.partition("<aside")[0]
     assert "<strong>Marks</strong>" in page, "the guide is text, not Markdown"

@@ -9,7 +9,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from classroom.collect import HandedIn, Unmarkable
+from classroom.collect import HandedIn, Refused
 from classroom.notebooks import ALL, LONGEST, assemble, notebook_of, written_by_hand
 from tests.classroom.submissions import (
     GOOD_1,
@@ -45,7 +45,7 @@ def test_one_notebook_twice_is_one_notebook(master, released):
 
 def test_two_different_notebooks_are_not_chosen_from(master, released):
     student = handed_in(a_ipynb=packed(filled(released)), b_ipynb=packed(filled(released, q1="1")))
-    with pytest.raises(Unmarkable, match="2 different notebooks: a.ipynb and b.ipynb"):
+    with pytest.raises(Refused, match="2 different notebooks: a.ipynb and b.ipynb"):
         notebook_of(student.contents(), master)
 
 
@@ -81,7 +81,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("files, says", REFUSED.values(), ids=REFUSED)
 def test_why_a_file_cannot_be_marked_is_said_in_a_sentence(files, says, master):
-    with pytest.raises(Unmarkable, match=says):
+    with pytest.raises(Refused, match=says):
         notebook_of(handed_in(**files).contents(), master)
 
 
@@ -98,7 +98,7 @@ def test_strange_fields_of_a_cell_end_in_marks_or_in_a_sentence(field, value, ma
     holder[field] = value
     try:
         result = marked_as(notebook, master)
-    except Unmarkable as reason:
+    except Refused as reason:
         assert "x.ipynb is damaged" in str(reason)
         return
     nbformat.validate(result)
@@ -113,7 +113,7 @@ def test_strange_fields_of_a_notebook_end_in_marks_or_in_a_sentence(field, value
     notebook[field] = value
     try:
         result = marked_as(notebook, master)
-    except Unmarkable as reason:
+    except Refused as reason:
         assert re.search("x.ipynb is (damaged|no notebook)", str(reason))
         return
     nbformat.validate(result)
@@ -127,7 +127,7 @@ def test_thousands_of_cells_hold_nobody_up(name, master, released):
     check = within(10)
     try:
         marked_as(notebook, master)
-    except Unmarkable as reason:
+    except Refused as reason:
         assert "cells" in str(reason)
     check()
 
@@ -293,11 +293,11 @@ def test_the_assignment_itself_is_not_changed(master, released):
 
 def test_a_source_has_a_limit_and_the_notebook_says_so(master, released):
     for change in ({"q1": "#" * (LONGEST + 1)}, {"q3": "x" * (LONGEST + 1)}):
-        with pytest.raises(Unmarkable, match=f"a cell may have {LONGEST} characters"):
+        with pytest.raises(Refused, match=f"a cell may have {LONGEST} characters"):
             marked_as(filled(released, **change), master)
     many = filled(released)
     many["cells"] += [code("#" * LONGEST)] * 9
-    with pytest.raises(Unmarkable, match=f"all cells together {ALL}"):
+    with pytest.raises(Refused, match=f"all cells together {ALL}"):
         marked_as(many, master)
     assert f"{LONGEST:,} characters" in released["cells"][0]["source"]
 
