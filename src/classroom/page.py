@@ -32,9 +32,7 @@ img {{ max-width: 100% }} table {{ border-collapse: collapse }}
 td, th {{ border: 1px solid #8888; padding: .2em .7em; text-align: left; vertical-align: top }}
 h2 {{ font-size: 1.05em; margin: 1.6em 0 .3em }} .text {{ overflow-x: auto }}
 </style></head>
-<body>
-{body}
-</body></html>
+<body>{body}</body></html>
 """)
 PLAIN, TEXT = Markup('<pre class="{}">{}</pre>'), Markup('<div class="text">{}</div>')
 PICTURE, CODE = Markup('<img src="data:{};base64,{}" alt="{}">'), Markup("<code>{}</code>")

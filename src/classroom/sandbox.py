@@ -29,15 +29,17 @@ OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 MPLBACKEND=module://matplotlib_inline.b
 
 
 def live_with_parent(parent):
-    """End this process when its parent ends, and drop the keys that its session keeps for it."""
+    """End this process when its parent ends."""
     if sys.platform == "linux":
-        system = ctypes.CDLL(None)
-        system.prctl(1, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
         if os.getppid() != parent:  # it has ended already
             os._exit(1)
-        join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine())
-        if join_session_keyring:
-            system.syscall(join_session_keyring, 1, None)
+
+
+def forget_keys():
+    """Drop the keys that the session keeps for this process."""
+    join_session_keyring = {"x86_64": 250, "aarch64": 219}.get(platform.machine(), -1)
+    ctypes.CDLL(None).syscall(join_session_keyring, 1, None)
 
 
 def memory_group():
