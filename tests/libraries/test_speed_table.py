@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from stable_softmax.libraries.accuracy_table import keep
 from stable_softmax.libraries.adapters import describe_machine
 from stable_softmax.libraries.speed_table import (
     LOSS,
+    TURN,
     Race,
     SpeedTable,
     contestants,
@@ -63,11 +65,24 @@ def test_calls_take_turns_and_a_clock_that_stands_in_is_read_around_each():
     order, ticks = [], iter(range(1000))
     calls = [lambda name=name: order.append(name) for name in "abc"]
     times = take_turns(calls, seconds=10, least=2, most=50, clock=lambda: float(next(ticks)))
-    assert "".join(order) == "abc" * (times.shape[1] + 1)  # one to warm up
+    assert "".join(order) == "abc" * (times.shape[1] + 2)  # two to warm up
     assert times.shape[0] == 3 and np.all(times == 1)
     assert 2 < times.shape[1] <= 10  # until the clock has gone on by 30
     assert take_turns(calls, 0, least=4, clock=lambda: 0.0).shape == (3, 4)
     assert take_turns(calls, 1, most=7, clock=lambda: 0.0).shape == (3, 7)
+
+
+def test_a_short_call_fills_its_turn_and_its_time_is_that_of_one_call():
+    now, called = [0.0], {"short": 0, "long": 0}
+
+    def call(name, takes):
+        called[name] += 1
+        now[0] += takes
+
+    calls = [partial(call, "short", TURN / 5), partial(call, "long", 3 * TURN)]
+    times = take_turns(calls, 0, least=4, clock=lambda: now[0])
+    assert called == {"short": 2 + 4 * 5, "long": 2 + 4}
+    np.testing.assert_allclose(times, [[TURN / 5] * 4, [3 * TURN] * 4])
 
 
 @pytest.mark.parametrize(("step", "clock"), [(1e-9, "process_time"), (0.015, "perf_counter")])

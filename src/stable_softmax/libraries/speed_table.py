@@ -27,6 +27,7 @@ GOALS = {
     "every shape": tuple((LOSS, f.name, lambda rows, n: True, "PyTorch", 0.75) for f in FORMATS),
 }
 FLAT = 2  # the largest time per logit over the smallest, for all numbers of classes
+TURN = 1e-3  # seconds: a call that is shorter is repeated in its turn, warm as it is in a loop
 
 
 @dataclass(frozen=True)
@@ -148,13 +149,15 @@ def _table(found):
 def take_turns(calls, seconds, least=5, most=400, clock=None):
     """Call functions in turns, so that what slows the machine slows them all.
 
+    A turn is one call, or as many as fit into a millisecond.
+
     Parameters
     ----------
     calls : sequence of callable
     seconds : float
         About how long each is repeated.
     least, most : int
-        How often each is called, besides once to warm up.
+        How many turns each has, besides two calls to warm up.
     clock : callable, optional
         By default the time that this process has worked, without what other programs took, if the
         system tells it finely enough; otherwise the time that has passed.
@@ -162,20 +165,24 @@ def take_turns(calls, seconds, least=5, most=400, clock=None):
     Returns
     -------
     numpy.ndarray of float64, shape (calls, rounds)
-        The time of each call.
+        The time of a call, on average over each turn.
     """
     clock = clock or _clock()
     for call in calls:
         call()
+    repeats = [max(1, round(TURN / (_time(call, 1, clock) or TURN))) for call in calls]
     rounds, end = [], clock() + seconds * len(calls)
     while len(rounds) < least or (len(rounds) < most and clock() < end):
-        spent = []
-        for call in calls:
-            start = clock()
-            call()
-            spent.append(clock() - start)
-        rounds.append(spent)
+        turns = zip(calls, repeats, strict=True)
+        rounds.append([_time(call, number, clock) for call, number in turns])
     return np.array(rounds).T
+
+
+def _time(call, number, clock):
+    start = clock()
+    for _ in range(number):
+        call()
+    return (clock() - start) / number
 
 
 def contestants(x, labels):

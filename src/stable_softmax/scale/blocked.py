@@ -24,7 +24,7 @@ _FEW, _SHORT, _LONG = 4, 32, 8192  # classes: the fastest way through a row depe
 _MANY = 1000  # rows
 _SMALL = {np.dtype("f4"): 60, np.dtype("f8"): 600}  # exp of such logits, and sums, do not overflow
 _LARGEST = {np.dtype("f4"): 2.0**120, np.dtype("f8"): 2.0**1000}  # sums: 1 / s is not subnormal
-_LARGE = 0.5  # and not 1, which is the sum of probabilities, give or take some roundoff
+_LARGE = 0.5  # sums; and not 1, which is that of probabilities, give or take some roundoff
 
 
 def softmax_blocked(x, axis=-1, out=None):
@@ -59,8 +59,9 @@ def softmax_blocked(x, axis=-1, out=None):
         return _copied(softmax_shifted(x, axis), out)
     rows = _rows(x, axis)
     result = _result_rows(rows, x, axis, out)
-    for part in _blocks(rows):
-        _softmax_rows(rows[part], result[part])
+    with np.errstate(over="ignore"):  # in the first try without a shift; the sums tell
+        for part in _blocks(rows):
+            _softmax_rows(rows[part], result[part])
     return _copied(_unrows(result, x, axis), out)
 
 
@@ -150,7 +151,8 @@ def _loss_rows(x, labels, out):
     at_label = rows * x.shape[1] + labels  # in the whole block: faster than two indices
     if x.shape[1] > _SHORT:  # a short row would gain nothing
         z_label = x[rows, labels] - m
-        s = _unshifted(x, out)
+        with np.errstate(over="ignore"):
+            s = _unshifted(x, out)
     if s is None:
         z_label = _by_row(np.subtract, x, m, out).reshape(-1)[at_label]
         s = total = _sums(np.exp(out, out=out))
@@ -166,18 +168,16 @@ def _unshifted(x, out):
 
     It does not where the exponentials have what the shift is for: no sum overflows, and no term
     that counts is subnormal, since all are normal or each sum is large. A block with nan needs it.
+    The caller ignores the overflow of exp.
     """
     limit, in_place = _SMALL[x.dtype], np.may_share_memory(x, out)
-    if x.shape[1] > _LONG and not in_place:  # the sums tell, and save a look at the row
-        with np.errstate(over="ignore"):
-            s = _sums(np.exp(x, out=out))
-        if not s.max() <= _LARGEST[x.dtype]:
-            return None
-    elif x.max() <= limit and (not in_place or x.min() >= -limit):  # no way back
-        s = _sums(np.exp(x, out=out))
-    else:
+    if in_place and not -limit <= x.min() <= x.max() <= limit:  # there is no way back
         return None
-    return s if in_place or s.min() >= _LARGE or x.min() >= -limit else None
+    s = _sums(np.exp(x, out=out))
+    if in_place:
+        return s
+    low, high = s.min().item(), s.max().item()
+    return s if high <= _LARGEST[x.dtype] and (low >= _LARGE or x.min() >= -limit) else None
 
 
 def _divide(e, s):
@@ -212,8 +212,8 @@ def _sums(e):
         return np.sum(parts, axis=1) + np.einsum("ij->i", e[:, whole:])
     if n > 2 * _FEW:
         return np.einsum("ij->i", e)
-    s = e[:, 0].copy()
-    for column in e.T[1:]:
+    s = e[:, 0] + e[:, 1] if n > 1 else e[:, 0].copy()
+    for column in e.T[2:]:
         s += column
     return s
 
