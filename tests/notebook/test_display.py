@@ -458,6 +458,29 @@ def test_a_curve_that_cannot_be_drawn_is_refused(change, error, message):
         plot_error(**curve | change)
 
 
+@pytest.mark.parametrize("label", [3, None, ["naive"]])
+def test_a_label_that_is_not_text_is_refused_before_anything_is_drawn(label):
+    with pytest.raises(TypeError, match="label must be text, not"):
+        role_of(label)
+    ax = new_axes()
+    with pytest.raises(TypeError, match="label must be text, not"):
+        plot_error([1], [1e-8], label=label, ax=ax)
+    assert not ax.lines and ax.get_yscale() == "linear"
+
+
+@pytest.mark.parametrize("ax", [3, "ax", np.array([None, None])])
+def test_what_is_drawn_on_is_one_axes(ax):
+    draw = {
+        "error": lambda: plot_error([1], [1e-8], label="naive", ax=ax),
+        "values": lambda: plot_values([1], [1], label="naive", ax=ax),
+        "limit": lambda: mark_limit(ax, 1, "Ω"),
+        "labels": lambda: label_lines(ax),
+    }
+    for call in draw.values():
+        with pytest.raises(TypeError, match="ax must be one Axes of Matplotlib, not"):
+            call()
+
+
 def test_values_are_checked_as_errors_are():
     ax = new_axes()
     with pytest.raises(ValueError, match="must have one shape"):

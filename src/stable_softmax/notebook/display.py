@@ -218,7 +218,8 @@ def plot_error(
     Raises
     ------
     TypeError
-        If positions, errors or the floor are not real numbers.
+        If positions, errors or the floor are not real numbers, the label is not text, or `ax` is
+        not one Axes.
     ValueError
         If they do not share one shape (n,), the floor is not positive, there is no such role or
         unit, or the label names the form or the format of another role.
@@ -226,7 +227,8 @@ def plot_error(
     x, errors = _curve(x, errors)
     errors, text = np.abs(errors), _chosen(_ERROR_AXIS, unit, "unit")[0]
     floor = _ERROR_AXIS[unit][1] if floor is None else positive_number(floor, "floor")
-    ax = new_axes(xlabel, text) if ax is None else ax
+    role = role_of(label, role)  # before anything is drawn
+    ax = new_axes(xlabel, text) if ax is None else _one_axes(ax)
     shared = len(ax.get_shared_y_axes().get_siblings(ax)) > 1
     if not ax.get_ylabel() and (ax.get_subplotspec().is_first_col() or not shared):
         ax.set_ylabel(text)
@@ -256,7 +258,7 @@ def plot_values(x, y, *, label, role=None, ax, line=True):
     -------
     Axes
     """
-    _draw(ax, *_curve(x, y), label, role, line)
+    _draw(_one_axes(ax), *_curve(x, y), label, role, line)
     return ax
 
 
@@ -265,6 +267,14 @@ def _curve(x, y):
     if x.ndim != 1 or x.shape != y.shape:
         raise ValueError(f"x and the curve must have one shape (n,), not {x.shape} and {y.shape}")
     return x, y
+
+
+def _one_axes(ax):
+    with needs("book"):
+        from matplotlib.axes import Axes
+    if not isinstance(ax, Axes):
+        raise TypeError(f"ax must be one Axes of Matplotlib, not {type(ax).__name__}")
+    return ax
 
 
 def _chosen(table, key, name):
@@ -277,9 +287,12 @@ def _chosen(table, key, name):
 def role_of(label, role=None):
     """Return the role of a curve; without one, the form, library or format that its label names.
 
-    ValueError: if there is no such role, or the label names another one. The parts of a label are
+    TypeError: if the label is not text. ValueError: if there is no such role, or the label names
+    another one. The parts of a label are
     separated by commas; the gray of a bound and the black of an exact value go with any name.
     """
+    if not isinstance(label, str):
+        raise TypeError(f"label must be text, not {type(label).__name__}")
     parts = [_OTHER_NAMES.get(part, part) for part in label.split(", ")]
     named = [part for part in parts if part in ROLE]
     if role is None:
@@ -338,9 +351,10 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
 
     `at` is where along the line the text ends, from 0 to 1. The text is to the left of a line that
     goes up and above one that goes across, or, `beyond` the limit, on the other side. TypeError: if
-    `value` is not a real number. ValueError: if `axis` is neither "x" nor "y", or `value` is more
-    than one number.
+    `value` is not a real number, or `ax` not one Axes. ValueError: if `axis` is neither "x" nor
+    "y", or `value` is more than one number.
     """
+    ax = _one_axes(ax)
     draw = _chosen({"x": ax.axvline, "y": ax.axhline}, axis, "axis")
     draw(one_number(value, "value"), **ROLE["roundoff"])
     look = {"textcoords": "offset points", "size": 9, "color": "0.3", "annotation_clip": False}
@@ -359,7 +373,7 @@ def label_lines(ax):
     """Write the label of each curve at its right end, moved up or down where two would meet."""
     with needs("book"):
         from matplotlib.colors import to_rgb
-    if layout := ax.figure.get_layout_engine():
+    if layout := _one_axes(ax).figure.get_layout_engine():
         layout.execute(ax.figure)  # it decides where the ends are
     points = 72 / ax.figure.dpi
     ends = []
