@@ -458,6 +458,15 @@ def test_a_curve_that_cannot_be_drawn_is_refused(change, error, message):
         plot_error(**curve | change)
 
 
+def test_numbers_with_a_gradient_are_shown_without_a_warning():
+    import torch
+    x = torch.tensor([1.5, -2.0], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        shown = show_table(["one", "all"], [[x[0], x]]).data
+    assert "1.5" in shown and "[1.5, -2]" in shown
+
+
 @pytest.mark.parametrize("label", [3, None, ["naive"]])
 def test_a_label_that_is_not_text_is_refused_before_anything_is_drawn(label):
     with pytest.raises(TypeError, match="label must be text, not"):

@@ -503,6 +503,7 @@ def _as_code(value, digits):
         return "[" + ", ".join(_as_code(part, digits) for part in value) + "]"
     if isinstance(value, bool | int | np.bool_ | np.integer):
         return str(value)
+    value = value.detach() if hasattr(value, "detach") else value  # or PyTorch warns
     try:
         return f"{float(value) + 0.0:.{digits}g}"  # -0.0 + 0.0 is 0.0
     except (TypeError, ValueError):
