@@ -224,6 +224,26 @@ def test_the_ticks_of_a_phone_do_not_meet():
     assert not any(a.overlaps(b) for a, b in itertools.pairwise(found))
 
 
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+def test_ticks_of_a_figure_with_another_layout_keep_their_texts(layout):
+    figure, ax = plt.subplots(layout=layout)
+    ax.plot([0, 1], [0, 1])
+    found = [text.get_text() for text, _ in texts(narrow(figure))]
+    assert {"0.0", "1.0"} <= {*found}
+
+
+def test_all_rows_with_a_name_are_named_on_a_phone():
+    axes, names = new_axes("x", width="wide", cols=2, sharey=True), [f"row {i}" for i in range(18)]
+    for ax in axes:
+        plot_values([1] * 18, range(18), label="shifted", ax=ax, line=False)
+        label_lines(ax)
+    axes[0].set_yticks(range(18), names)
+    found = [(text.get_text(), box) for text, box in texts(narrow(axes[0].figure))]
+    found = [(name, box) for name, box in found if name in names]
+    assert [name for name, _ in found] == 2 * names
+    assert not any(a.overlaps(b) for (_, a), (_, b) in itertools.pairwise(found))
+
+
 def test_the_formats_are_told_apart_on_a_dark_page_as_on_a_light_one():
     formats = ["fp64", "fp32", "tf32", "fp16", "bf16", "e4m3", "e5m2"]
     for page, look in [("light", str), ("dark", dark)]:

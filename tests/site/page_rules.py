@@ -101,7 +101,11 @@ def table_faults(page):
 
 def output_faults(page):
     """Return what no cell should leave: bars of runs that are over, and errors of the display."""
-    kinds = {"a progress bar": "█", "a traceback": r"Traceback \(most recent call last\)"}
+    kinds = {
+        "a progress bar": "█",
+        "a traceback": r"Traceback \(most recent call last\)",
+        "a warning of a library": "(?m)^UserWarning: ",
+    }
     return [
         f"{kind}: {text}"
         for kind, pattern in kinds.items()

@@ -102,6 +102,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
         ("<p>", f"{DASHES}<p>", "a table of dashes"),
         ("<p>", "<pre>███ 71 of 71</pre><p>", "a progress bar: ███ 71 of 71"),
         ("<p>", "<pre>Traceback (most recent call last)</pre><p>", "a traceback: Traceback"),
+        ("<p>", "<pre>UserWarning: too small</pre><p>", "a warning of a library: UserWarning"),
         ("curve.svg", "https://example.com/curve.svg", "from another host"),
         ("curve.svg", "//example.com/curve.svg", "from another host"),
         ("<style>", "<script>load('https://example.com/')</script><style>", "from another host"),

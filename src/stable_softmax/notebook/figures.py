@@ -165,6 +165,8 @@ def _copy(figure):
 def _lay_out(figure):
     if engine := figure.get_layout_engine():
         engine.execute(figure)
+    else:  # the ticks get their texts all the same
+        figure.draw_without_rendering()
 
 
 # The names of curves.
@@ -399,7 +401,9 @@ def _height(panels, rows, size):
     """Return the height of the narrow figure in inches."""
     if not panels[0].axison or panels[0].images:
         return size[1] if size[0] < 4.5 else max(NARROW * size[1] / size[0], 2.6)
-    return 2.6 if rows == 1 else 1.8 * rows + 0.3
+    labels = [[tick.label1.get_text() for tick in ax.yaxis.get_major_ticks()] for ax in panels]
+    names = max(sum(label[:1].isalpha() for label in its) for its in labels)  # and no numbers
+    return max(2.6 if rows == 1 else 1.8 * rows + 0.3, rows * (0.2 * names + 0.5))
 
 
 def _wrap(figure):
