@@ -55,7 +55,7 @@ test: .venv/ready $(if $(shell command -v bwrap),.venv-classroom/ready) ## check
 WORKERS = -n logical --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 site-test: runtime book .venv/site-ready ## open every page in the installed browser and check what readers get
-	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest
+	$(BIN)/python -m pytest tests/site --basetemp=_build/pytest $(WORKERS)
 
 classroom-test: .venv/ready .venv-classroom/ready ## mark every kind of broken and hostile submission
 	@command -v bwrap >/dev/null || { echo "Install bubblewrap, and repeat the command." >&2; exit 1; }

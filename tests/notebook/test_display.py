@@ -460,6 +460,7 @@ def test_a_curve_that_cannot_be_drawn_is_refused(change, error, message):
 
 def test_numbers_with_a_gradient_are_shown_without_a_warning():
     import torch
+
     x = torch.tensor([1.5, -2.0], requires_grad=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -306,7 +306,7 @@ def test_an_error_is_told_by_its_line_and_the_page_goes_on(page):
 def test_a_cell_may_draw_what_it_did_not_draw_before(page):
     page.write(FIRST, "import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
     assert page.run(FIRST).startswith("Done")
-    image = page.cells.nth(FIRST).get_by_role("img")
+    image = page.cells.nth(FIRST).locator(".figure-box")
     assert image.locator("svg.wide").bounding_box()["width"] > 100
     assert not image.locator("svg.narrow").is_visible()
     assert image.get_attribute("aria-label")
@@ -324,7 +324,7 @@ def test_a_figure_that_a_reader_has_changed_has_no_caption_that_was_true_before(
 
 
 def test_a_new_figure_takes_the_place_of_the_printed_one_above_its_code(page):
-    i = page.indices(":has(figure img)")[0]
+    i = page.indices(":has(figure svg)")[0]
     page.run(i)
     visible = page.cells.nth(i).evaluate(
         "cell => [...cell.children].filter(part => part.checkVisibility()).map(p => p.className)"

@@ -171,13 +171,14 @@ def _unshifted(x, out):
     The caller ignores the overflow of exp.
     """
     limit, in_place = _SMALL[x.dtype], np.may_share_memory(x, out)
-    if in_place and not -limit <= x.min() <= x.max() <= limit:  # there is no way back
+    if in_place and not -limit <= x.min() <= x.max() <= limit:  # no way back
         return None
     s = _sums(np.exp(x, out=out))
     if in_place:
         return s
     low, high = s.min().item(), s.max().item()
-    return s if high <= _LARGEST[x.dtype] and (low >= _LARGE or x.min() >= -limit) else None
+    right = high <= _LARGEST[x.dtype] and (low >= _LARGE or x.min() >= -limit)
+    return s if right else None
 
 
 def _divide(e, s):
