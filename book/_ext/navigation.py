@@ -1,6 +1,6 @@
 """Make the ways through the book short: one entry for each part that few readers want, one menu.
 
-The sidebar begins with "Start", since the title of the book is above it, and folds the parts that
+The sidebar begins with "Cover", since the title of the book is above it, and folds the parts that
 repeat the chapters: the solutions, and the rooms of the package. The part that has the page
 of the reader is open. The theme has four menus of buttons above a page; here it is one, in words.
 """
@@ -42,7 +42,7 @@ def shorten_sidebar(app, pagename, templatename, context, doctree):
         context["generate_toctree_html"] = lambda *arguments, **options: PART.sub(
             fold_part, str(write(*arguments, **options))
         )
-        context["root_title"] = "Start"
+        context["root_title"] = "Cover"
 
 
 def join_menus(app, pagename, templatename, context, doctree):

@@ -14,6 +14,18 @@ from bs4 import BeautifulSoup
 
 FILE_NAME = re.compile(r"\.(svg|png|jpe?g|gif|webp)$|^[0-9a-f]{16,}$")
 
+VAGUE = {
+    "here",
+    "this",
+    "start",
+    "more",
+    "learn more",
+    "read more",
+    "go",
+    "click here",
+    "information",
+}
+
 
 @functools.cache
 def read(path):
@@ -131,7 +143,7 @@ def host_faults(page):
 
 
 def link_faults(page, name, site, root):
-    """Return the links, images and scripts of a page that lead nowhere inside the site.
+    """Return the links, images and scripts that lead nowhere inside the site, or do not say where.
 
     Parameters
     ----------
@@ -150,6 +162,8 @@ def link_faults(page, name, site, root):
         value = value or tag.get("href") or tag.get("src") or tag.get("action")
         if value is None:
             continue
+        if tag.name == "a" and tag.get_text().strip().lower() in VAGUE:
+            faults.append(f"a link that does not say where it leads: {tag.get_text().strip()}")
         if value.startswith(root):
             value = f"/{value.removeprefix(root)}"
         elif name == "404.html":

@@ -259,8 +259,7 @@ def test_paper_shows_what_a_reader_has_chosen(opened):
 
 
 @pytest.mark.parametrize("kind", ["cover", "formats", "epsilon", "order", "loss"])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_each_state_of_an_example_is_accessible_with_all_that_is_folded(
     opened, kind, width, scheme
 ):

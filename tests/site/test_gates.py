@@ -110,6 +110,7 @@ def test_a_page_that_is_as_it_should_be_passes_every_gate(folder, browser):
         ("#part", "other.html", "leads nowhere: other.html"),
         ("#part", "/book/page.html", "holds only at one address: /book/page.html"),
         ("#part", ".", "leads nowhere: ."),
+        ("<p>", '<a href="#part"> Here</a><p>', "a link that does not say where it leads: Here"),
         ("#part", "#whole", "leads nowhere on its page: #whole"),
         ("#part", "page.html#whole", "leads nowhere on its page: page.html#whole"),
         ("/page.html", "/other.html", "leads nowhere: /other.html"),

@@ -15,7 +15,7 @@ def test_the_first_address_is_the_cover_page(visitor, server):
     page = visitor(server)
     assert page.url == server
     assert page.locator("h1").first.inner_text().startswith("Your loss is nan.")
-    assert page.locator(".bd-docs-nav .current").inner_text() == "Start"
+    assert page.locator(".bd-docs-nav .current").inner_text() == "Cover"
 
 
 def test_the_sidebar_shows_the_chapter_also_to_who_comes_from_another_page(visitor, root):
