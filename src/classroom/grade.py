@@ -32,7 +32,7 @@ def grade_assignment(course, source, folder, seconds, sandboxed, only, again, **
     place = {"platform": platform, "source": str(source.resolve())}
     enough = (CELLS + 2) * seconds + 60  # for a notebook, its tests and its page
     marker = functools.partial(mark_student, course, seconds, enough, sandboxed, place, again)
-    print(f"{len(students)} students have handed in something.", flush=True)
+    print(f"Students who have handed in something: {len(students)}.", flush=True)
     work = [(student, kept.records.get(student.key)) for student in students]
     results = side_by_side(marker, work, enough + 60)
     for number, ((student, record), result) in enumerate(zip(work, results, strict=True), 1):
@@ -47,10 +47,10 @@ def grade_assignment(course, source, folder, seconds, sandboxed, only, again, **
     kept.write()
     print(f"Marks: {shown(folder / 'marks.csv')}; feedback: {shown(folder / 'feedback')}")
     if others := kept.records.keys() - {student.key for student in students}:
-        print(f"With {len(others)} students who were marked before, and stay.")
+        print(f"Marked before, and kept: {len(others)}.")
     if waiting := sum(len(row.waiting) for row in kept.rows()):
         out = "" if folder == MARKS / course.name else f" OUT={folder}"
-        print(f"{waiting} answers wait for a mark by hand: make hand-marks NAME={course.name}{out}")
+        print(f"Waiting for a mark by hand: {waiting} (make hand-marks NAME={course.name}{out})")
     if failed:
         raise Failed(f"No new marks, for the reasons above: {', '.join(failed)}.")
 
