@@ -18,7 +18,7 @@ def sidebar(*parts):
     text = "".join(PAGES.format(*part) for part in parts)
     context = {"generate_toctree_html": lambda **options: BeautifulSoup(text, "html.parser")}
     navigation.shorten_sidebar(HTML, "index", "page.html", context, None)
-    assert context["root_title"] == "Start"
+    assert context["root_title"] == "Cover"
     return BeautifulSoup(context["generate_toctree_html"](kind="sidebar"), "html.parser")
 
 
