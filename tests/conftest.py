@@ -13,9 +13,6 @@ settings.load_profile("book")
 
 # What takes longest comes first: with several workers, none is left alone with it at the end.
 LONG = [
-    "site/test_run_in_page",
-    "site/test_pages",
-    "site/test_unzipped_release",
     "test_student_edition",
     "libraries",
     "chapters/",
