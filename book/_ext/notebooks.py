@@ -28,6 +28,7 @@ from nbformat import v4
 from sphinx.builders.dummy import DummyBuilder
 from sphinx.locale import admonitionlabels
 from sphinx.util import logging
+from website import number
 
 from book_tools.first_cell import first_cell_source
 
@@ -304,9 +305,7 @@ def last_cell(app, docname):
     else:
         return None
     here = posixpath.dirname(notebook_name(app, docname))
-    number = ".".join(map(str, app.env.toc_secnumbers.get(page, {}).get("", ())))
-    title = app.env.titles[page].astext()
-    title = f"{number}. {title}" if number else title
+    title = f"{number(app, page)}{app.env.titles[page].astext()}"
     address = urljoin(app.config.html_baseurl, f"{page}.html")
     link = f"[{title}]({posixpath.relpath(name, here)})"
     return v4.new_markdown_cell(f"**Next:** {link}, or [on the website]({address})")

@@ -105,7 +105,7 @@ def test_what_was_written_in_the_folder_above_is_found_and_its_holes_are_shown(t
     yours = [row for row in rows if row[1].startswith("yours")]
     assert yours == [["tl.exp", "yours: another card", None, 88.0]], "a row of holes is left out"
     assert beside("sure")[0][0] == "H100"
-    with pytest.raises(KeyError, match="speeds"):
+    with pytest.raises(KeyError, match="no table 'speeds'; use one of sure"):
         beside("speeds")
 
 
@@ -121,8 +121,23 @@ def test_ratios_are_taken_place_by_place_and_keep_the_holes(tmp_path):
     assert [other, "yours: another card", 1.5, None, None, None] in rows
     assert [other, "H100", *expected] in rows
     assert limit not in {row for row, *_ in rows}
-    with pytest.raises(KeyError, match="a row"):
+    with pytest.raises(KeyError, match="no row 'a row'; use one of torch.exp"):
         ratios("speed", of="a row")
+
+
+def test_nothing_is_divided_by_zero():
+    table = "bits"
+    zeros = [row for row, numbers in recorded()["tables"][table].items() if 0 in numbers.values()]
+    _, rows = ratios(table, of=zeros[0])
+    assert any(number is None for _, *numbers in rows for number in numbers)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"tables": {}}', '{"machine": 3, "tables": {}}'])
+def test_a_file_that_another_program_has_written_is_refused_by_name(tmp_path, text):
+    path = tmp_path / "mine.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match="mine.json is not from python -m stable_softmax"):
+        beside("speed", path=path)
 
 
 def test_without_a_gpu_the_program_says_so_in_one_sentence_and_fails(monkeypatch, capsys):

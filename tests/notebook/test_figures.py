@@ -232,6 +232,41 @@ def test_ticks_of_a_figure_with_another_layout_keep_their_texts(layout):
     assert {"0.0", "1.0"} <= {*found}
 
 
+def color_bar(figure):
+    figure.colorbar(figure.subplots().imshow(np.eye(3)))
+
+
+def two_scales(figure):
+    figure.subplots().plot([1, 2])
+    figure.axes[0].twinx().plot([3, 1])
+
+
+OF_READERS = {
+    "a color bar": color_bar,
+    "two scales": two_scales,
+    "a wide panel below": lambda figure: figure.subplot_mosaic("AB;CC"),
+    "figures in a figure": lambda figure: [f.subplots() for f in figure.subfigures(1, 2)],
+    "axes anywhere": lambda figure: figure.add_axes([0.1, 0.1, 0.8, 0.8]),
+    "angles": lambda figure: figure.add_subplot(projection="polar").plot([1, 2]),
+    "nothing": lambda figure: None,
+}
+
+
+@pytest.mark.parametrize("draw", OF_READERS.values(), ids=OF_READERS)
+def test_whatever_a_reader_draws_has_both_drawings(draw):
+    figure = plt.figure()
+    draw(figure)
+    axes, svg = len(figure.axes), save(figure)
+    assert '<svg class="wide"' in svg and '<svg class="narrow"' in svg
+    assert len(figure.axes) == axes and narrow(figure).get_size_inches()[0] == NARROW
+
+
+@pytest.mark.parametrize("layout", [wide, narrow, save, for_page])
+def test_what_is_no_figure_is_refused(layout):
+    with pytest.raises(TypeError, match="figure must be a Figure of Matplotlib, not Axes"):
+        layout(plt.figure().add_subplot())
+
+
 def test_all_rows_with_a_name_are_named_on_a_phone():
     axes, names = new_axes("x", width="wide", cols=2, sharey=True), [f"row {i}" for i in range(18)]
     for ax in axes:

@@ -13,6 +13,7 @@ from playwright.sync_api import sync_playwright
 
 from book_tools.browser import launch
 from tests.site.built_site import ADDRESS, SITE
+from tests.site.own_page import own_page
 from tests.site.visit import open_page
 
 FOLDER = urlsplit(ADDRESS).path
@@ -89,6 +90,15 @@ def explorable(explorables):
         return explorables[kind]
 
     return reset
+
+
+@pytest.fixture(scope="module")
+def place(request, browser, tmp_path_factory):
+    """The explorable of the kind that the module names, on a page of its own."""
+    kind, page = request.module.KIND, browser.new_page()
+    page.goto(own_page(tmp_path_factory.mktemp("page"), kind))
+    yield page.locator(f"explore-{kind}")
+    page.close()
 
 
 @pytest.fixture(params=["http", "file"])

@@ -182,3 +182,7 @@ def link_faults(page, name, site, root):
         elif fragment and unquote(fragment) not in names(file):
             faults.append(f"leads nowhere on its page: {value}")
     return faults
+
+
+#: What is judged by the page alone.
+RULES = head_faults, image_faults, figure_faults, table_faults, output_faults, host_faults

@@ -35,12 +35,7 @@ SUMS = [  # terms, value, what a term is, the single 1
 ]
 
 
-@pytest.fixture(scope="module")
-def place(browser, tmp_path_factory):
-    page = browser.new_page()
-    page.goto(own_page(tmp_path_factory.mktemp("page"), "add"))
-    yield page.locator("explore-add")
-    page.close()
+KIND = "add"
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from stable_softmax import cross_entropy_epsilon, cross_entropy_naive, cross_entropy_shifted
 from stable_softmax.experiments.recovery import autograd_gradient, samples_behind
 from tests.pages import read
-from tests.site.own_page import enter, own_page, plain, says
+from tests.site.own_page import enter, plain, says
 from tests.site.visit import run_axe
 
 LOSSES = {
@@ -18,13 +18,13 @@ GAPS = np.arange(121)
 SCREENS = [(1280, 900), (390, 844)]
 
 
-@pytest.fixture(scope="module")
-def cover(browser, tmp_path_factory):
+KIND = "cover"
+
+
+@pytest.fixture
+def cover(place):
     """The experiment on a page of its own."""
-    page = browser.new_page()
-    page.goto(own_page(tmp_path_factory.mktemp("cover"), "cover"))
-    yield page.locator("explore-cover")
-    page.close()
+    return place
 
 
 @pytest.fixture(scope="module")

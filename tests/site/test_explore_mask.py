@@ -43,12 +43,7 @@ FUNCTIONS = {
 MINUS_INFINITY = FILLS[3]
 
 
-@pytest.fixture(scope="module")
-def place(browser, tmp_path_factory):
-    page = browser.new_page()
-    page.goto(own_page(tmp_path_factory.mktemp("page"), "mask"))
-    yield page.locator("explore-mask")
-    page.close()
+KIND = "mask"
 
 
 @pytest.fixture

@@ -32,12 +32,7 @@ U = 2.0**-24
 ROWS = ["rising", "falling", "shuffled", "late"]
 
 
-@pytest.fixture(scope="module")
-def place(browser, tmp_path_factory):
-    page = browser.new_page()
-    page.goto(own_page(tmp_path_factory.mktemp("page"), "one_pass"))
-    yield page.locator("explore-one_pass")
-    page.close()
+KIND = "one_pass"
 
 
 @pytest.fixture

@@ -25,34 +25,10 @@ def fail_with(faults):
         pytest.fail("\n".join(faults), pytrace=False)
 
 
+@pytest.mark.parametrize("rule", page_rules.RULES, ids=lambda rule: rule.__name__)
 @every_page
-def test_a_page_has_language_title_and_headings_in_order(site, page):
-    fail_with(page_rules.head_faults(page_rules.read(site / page)))
-
-
-@every_page
-def test_every_image_has_a_text_that_tells_what_is_on_it(site, page):
-    fail_with(page_rules.image_faults(page_rules.read(site / page)))
-
-
-@every_page
-def test_every_figure_has_a_name_and_a_caption(site, page):
-    fail_with(page_rules.figure_faults(page_rules.read(site / page)))
-
-
-@every_page
-def test_a_table_has_signs_of_print_and_says_something(site, page):
-    fail_with(page_rules.table_faults(page_rules.read(site / page)))
-
-
-@every_page
-def test_a_page_shows_no_progress_bar_and_no_traceback(site, page):
-    fail_with(page_rules.output_faults(page_rules.read(site / page)))
-
-
-@every_page
-def test_a_page_names_no_other_host_to_load_from(site, page):
-    fail_with(page_rules.host_faults(page_rules.read(site / page)))
+def test_a_page_keeps_the_rule(site, page, rule):
+    fail_with(rule(page_rules.read(site / page)))
 
 
 @every_page

@@ -44,11 +44,16 @@ def measured(path=MEASURED):
     """Return what a reader has measured, or None if there is no such file.
 
     It is looked for in the current folder and in the one above, since a notebook runs in the folder
-    of its chapter. The form is that of `record`.
+    of its chapter. The form is that of `record`. ValueError: if this program has not written it.
     """
     for place in (Path(path), Path("..") / path):
         if place.is_file():
-            return json.loads(place.read_text(encoding="utf-8"))
+            try:
+                found = json.loads(place.read_text(encoding="utf-8"))
+                return {part: dict(found[part]) for part in ("machine", "tables")} | found
+            except (KeyError, TypeError, ValueError):
+                program = "python -m stable_softmax.experiments.gpu"
+                raise ValueError(f"{place} is not from {program}: remove it, or measure") from None
     return None
 
 
@@ -78,12 +83,16 @@ def beside(table, here=None, path=MEASURED):
     ------
     KeyError
         If there is no such table.
+    ValueError
+        If the reader's file is not one; see `measured`.
     """
     return _laid_out(*_by_place(table, here, path))
 
 
 def _by_place(table, here, path):
     recorded, reader = record(), measured(path)
+    if table not in recorded["tables"]:
+        raise KeyError(f"there is no table {table!r}; use one of {', '.join(recorded['tables'])}")
     tables = {"H100": recorded["tables"][table]}
     if reader is not None and table in reader["tables"]:
         tables[f"yours: {reader['machine']['card']}"] = reader["tables"][table]
@@ -124,12 +133,13 @@ def ratios(table, of, path=MEASURED):
     -------
     header : list of str
     rows : list of list
-        None where one of the two numbers is missing.
+        None where one of the two numbers is missing, or the divisor is 0.
     """
     columns, rows = _by_place(table, None, path)
     base = {place: numbers for row, place, *numbers in rows if row == of}
     if not base:
-        raise KeyError(of)
+        names = ", ".join(dict.fromkeys(row for row, *_ in rows))
+        raise KeyError(f"the table has no row {of!r}; use one of {names}")
     divided = [
         [row, place, *(_ratio(a, b) for a, b in zip(numbers, base[place], strict=True))]
         for row, place, *numbers in rows
@@ -139,7 +149,7 @@ def ratios(table, of, path=MEASURED):
 
 
 def _ratio(a, b):
-    return None if a is None or b is None else a / b
+    return None if a is None or not b else a / b
 
 
 def find_gpu():

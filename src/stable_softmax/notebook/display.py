@@ -65,6 +65,8 @@ _LOOKS = {  # role: color, at least 3 : 1 on white; line; mark. No two roles sha
 }
 #: The color of each role a curve can have.
 COLORS = {role: color for role, (color, _, _) in _LOOKS.items()}
+NAME, LIMIT, CROSSES = "name", "limit", "crosses"  # kinds of texts, which figures.py may move
+
 #: Keyword arguments of ``ax.plot`` for each role.
 ROLE = {
     role: {
@@ -258,7 +260,7 @@ def plot_values(x, y, *, label, role=None, ax, line=True):
     -------
     Axes
     """
-    _draw(_one_axes(ax), *_curve(x, y), label, role, line)
+    _draw(_one_axes(ax), *_curve(x, y), label, role_of(label, role), line)
     return ax
 
 
@@ -287,9 +289,9 @@ def _chosen(table, key, name):
 def role_of(label, role=None):
     """Return the role of a curve; without one, the form, library or format that its label names.
 
-    TypeError: if the label is not text. ValueError: if there is no such role, or the label names
-    another one. The parts of a label are
-    separated by commas; the gray of a bound and the black of an exact value go with any name.
+    The parts of a label are separated by commas; the gray of a bound and the black of an exact
+    value go with any name. TypeError: if the label is not text. ValueError: if there is no such
+    role, or the label names another one.
     """
     if not isinstance(label, str):
         raise TypeError(f"label must be text, not {type(label).__name__}")
@@ -304,7 +306,7 @@ def role_of(label, role=None):
 
 
 def _draw(ax, x, y, label, role, line, noise=False):
-    style = ROLE[role_of(label, role)] | ({} if line else {"linestyle": "none"})
+    style = ROLE[role] | ({} if line else {"linestyle": "none"})
     style["markevery"] = 1 if x.size <= 25 or not line else 0.1
     finite = np.isfinite(y)
     if noise and finite.any():
@@ -329,7 +331,7 @@ def _draw(ax, x, y, label, role, line, noise=False):
                 ha="right",
                 va="center",
                 size=9,
-                gid="crosses",
+                gid=CROSSES,
             )
 
 
@@ -358,7 +360,7 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
     draw = _chosen({"x": ax.axvline, "y": ax.axhline}, axis, "axis")
     draw(one_number(value, "value"), **ROLE["roundoff"])
     look = {"textcoords": "offset points", "size": 9, "color": "0.3", "annotation_clip": False}
-    look["gid"] = "limit"  # figures.py finds it by this name
+    look["gid"] = LIMIT
     if axis == "x":
         look |= {"xycoords": ax.get_xaxis_transform(), "rotation": 90, "va": "top"}
         look |= {"ha": "left", "xytext": (2, 0)} if beyond else {"ha": "right", "xytext": (-2, 0)}
@@ -408,7 +410,7 @@ def label_lines(ax):
             color=dark,
             size=9.5,
             annotation_clip=False,
-            gid="name",
+            gid=NAME,
             arrowprops=lead | {"shrinkA": 0, "shrinkB": 0} if moved else None,
         )
 

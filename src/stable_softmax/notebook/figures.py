@@ -17,11 +17,13 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from ..extras import needs
+from .display import CROSSES, LIMIT, NAME
 
 with needs("book"):
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import to_hex, to_rgb
+    from matplotlib.figure import Figure
     from matplotlib.gridspec import GridSpec
     from matplotlib.lines import Line2D
     from matplotlib.patheffects import withStroke
@@ -32,7 +34,6 @@ with needs("book"):
 NARROW = 3.6
 #: What is behind every figure of a page, on a light and on a dark screen.
 PAGE = {"light": "#ffffff", "dark": "#121212"}
-NAME, LIMIT, CROSSES = "name", "limit", "crosses"  # what display.py calls its texts
 LABELS = {NAME, LIMIT, CROSSES}
 COLOR = re.compile(r"#[0-9a-f]{6}")
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
@@ -153,12 +154,16 @@ def narrow(figure):
 
 def _copy(figure):
     """Copy a figure without its window, of which there is one."""
+    if not isinstance(figure, Figure):
+        raise TypeError(f"figure must be a Figure of Matplotlib, not {type(figure).__name__}")
     manager, figure.canvas.manager = figure.canvas.manager, None
     try:
         copied = copy.deepcopy(figure)
     finally:
         figure.canvas.manager = manager
     FigureCanvasAgg(copied)
+    if not any(ax.get_subplotspec() for ax in copied.axes):
+        copied.set_layout_engine("none")  # it would warn that there is nothing to lay out
     return copied
 
 
@@ -351,7 +356,7 @@ def _restack(figure):
     """Put the panels below each other, or in two columns, and name the axes where they need it."""
     size = figure.get_size_inches()
     panels = [ax for ax in figure.axes if ax.get_subplotspec()]
-    if not panels:
+    if not _is_grid(panels):  # a color bar, or two axes in one place: as it is, and smaller
         figure.set_size_inches(NARROW, NARROW * size[1] / size[0])
         return
     grid = _grid(panels)
@@ -359,16 +364,24 @@ def _restack(figure):
     spec = GridSpec(rows, cols, figure=figure)
     texts = {ax: _axis_labels(ax, panels) for ax in panels}
     for (row, col), ax in np.ndenumerate(grid):
-        if ax is None:
-            continue
         ax.set_subplotspec(spec[row, col])
-        below = [other for other in grid[row + 1 :, col] if other is not None]
+        below = list(grid[row + 1 :, col])
         same = bool(below) and all(_same_x(ax, other, texts) for other in below)
         beside = col > 0 and ax.get_shared_y_axes().joined(ax, grid[row, col - 1])
         ax.tick_params(labelbottom=not same, labelleft=not beside)
         ax.set_xlabel("" if below and texts[below[-1]][0] == texts[ax][0] else texts[ax][0])
         ax.set_ylabel("" if beside else texts[ax][1])
     figure.set_size_inches(NARROW, _height(panels, rows, size))
+
+
+def _is_grid(panels):
+    """Return whether panels fill one grid, each with a cell to itself."""
+    specs = [ax.get_subplotspec() for ax in panels]
+    grids = {spec.get_gridspec() for spec in specs}
+    if len(grids) != 1:
+        return False
+    rows, cols = grids.pop().get_geometry()
+    return sorted((spec.num1, spec.num2) for spec in specs) == [(i, i) for i in range(rows * cols)]
 
 
 def _grid(panels):
