@@ -478,6 +478,14 @@ def test_a_label_that_is_not_text_is_refused_before_anything_is_drawn(label):
     assert not ax.lines and ax.get_yscale() == "linear"
 
 
+def test_each_curve_has_one_label_also_if_labels_are_written_after_each():
+    ax = new_axes()
+    for name in ("naive", "shifted"):
+        plot_values([0.0, 1.0], [1.0, len(name)], label=name, ax=ax)
+        label_lines(ax)
+    assert sorted(text.get_text() for text in ax.texts) == ["naive", "shifted"]
+
+
 @pytest.mark.parametrize("ax", [3, "ax", np.array([None, None])])
 def test_what_is_drawn_on_is_one_axes(ax):
     draw = {

@@ -372,11 +372,16 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
 
 
 def label_lines(ax):
-    """Write the label of each curve at its right end, moved up or down where two would meet."""
+    """Write the label of each curve at its right end, moved up or down where two would meet.
+
+    Labels that it has written there before are written anew.
+    """
     with needs("book"):
         from matplotlib.colors import to_rgb
     if layout := _one_axes(ax).figure.get_layout_engine():
         layout.execute(ax.figure)  # it decides where the ends are
+    for text in [text for text in ax.texts if text.get_gid() == NAME]:
+        text.remove()
     points = 72 / ax.figure.dpi
     ends = []
     for curve in ax.lines:
