@@ -159,9 +159,8 @@ def main():
     """Hide the libraries, and use the package."""
     sys.meta_path[sys.meta_path.index(PathFinder)] = Hiding
     refused = import_everything()
-    figures = ["notebook.diagram", "notebook.display", "notebook.number_line"]
-    expected = dict.fromkeys(figures, missing("IPython", "book"))
-    expected["notebook.figures"] = missing("matplotlib", "book")
+    drawing = ["notebook.diagram", "notebook.display", "notebook.figures", "notebook.number_line"]
+    expected = dict.fromkeys(drawing, missing("IPython", "book"))
     assert refused == expected | {"measure.intervals": missing("mpmath", "exact")}, refused
     check_results()
     check_formats()

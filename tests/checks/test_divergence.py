@@ -169,7 +169,7 @@ def test_a_likely_mistake_gets_the_message_that_repairs_it(check, answer, messag
         (check_divergence, lambda x, y: np.var(y - x) / 2, "far apart"),
         (
             check_divergence,
-            lambda x, y: my_divergence(x, y) if x[0] in (0, 0.5, 0.25, 1000) else 0.0,
+            lambda x, y: my_divergence(x, y) if abs(y[-1] - x[-1]) != 2.0**-20 else 0.0,
             "a drawn case",
         ),
         (
