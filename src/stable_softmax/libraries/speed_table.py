@@ -66,8 +66,7 @@ class SpeedTable:
         See `stable_softmax.libraries.adapters.describe_machine`.
     races : tuple of Race
     widths : mapping
-        By format, name and number of classes: nanoseconds for each logit of a softmax. Ours writes
-        into an array that is there.
+        By format, name and number of classes: nanoseconds for each logit of a softmax.
     """
 
     machine: Mapping
@@ -99,7 +98,7 @@ class SpeedTable:
         return lines
 
 
-def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, elements=1 << 20, progress=None):
+def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, size=1 << 26, progress=None):
     """Time all functions on all samples.
 
     Parameters
@@ -110,8 +109,8 @@ def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, elements=1 << 20, progres
         Numbers of classes whose time per logit is compared.
     seconds : float
         About how long each call is repeated.
-    elements : int
-        Logits in each sample of `widths`.
+    size : int
+        Bytes of logits in each sample of `widths`, by default more than caches hold.
     progress : callable, optional
         See `stable_softmax.libraries.accuracy_table.measure`.
 
@@ -122,7 +121,7 @@ def measure(shapes=SHAPES, widths=WIDTHS, seconds=0.5, elements=1 << 20, progres
     samples = [(fmt, *shape) for fmt in FORMATS for shape in shapes]
     under_way = progress(samples, "formats and shapes") if progress else samples
     races = [race for sample in under_way for race in _races(*sample, seconds)]
-    times = {fmt.name: _times_by_width(fmt, widths, seconds, elements) for fmt in FORMATS}
+    times = {fmt.name: _times_by_width(fmt, widths, seconds, size) for fmt in FORMATS}
     return SpeedTable(describe_machine(), tuple(races), times)
 
 
@@ -149,7 +148,8 @@ def _table(found):
 def take_turns(calls, seconds, least=5, most=400, clock=None):
     """Call functions in turns, so that what slows the machine slows them all.
 
-    A turn is one call, or as many as fit into a millisecond.
+    A turn is one call, or as many as fit into a millisecond. The order of each round is drawn anew,
+    since a call that follows one of much memory is slower.
 
     Parameters
     ----------
@@ -171,10 +171,12 @@ def take_turns(calls, seconds, least=5, most=400, clock=None):
     for call in calls:
         call()
     repeats = [max(1, round(TURN / (_time(call, 1, clock) or TURN))) for call in calls]
-    rounds, end = [], clock() + seconds * len(calls)
+    rng, rounds, end = np.random.default_rng(0), [], clock() + seconds * len(calls)
     while len(rounds) < least or (len(rounds) < most and clock() < end):
-        turns = zip(calls, repeats, strict=True)
-        rounds.append([_time(call, number, clock) for call, number in turns])
+        times = np.empty(len(calls))
+        for i in rng.permutation(len(calls)):
+            times[i] = _time(calls[i], repeats[i], clock)
+        rounds.append(times)
     return np.array(rounds).T
 
 
@@ -240,12 +242,12 @@ def _races(fmt, rows, classes, seconds):
         yield Race(function, fmt.name, rows, classes, float(np.median(ours)) / x.size * 1e9, ratios)
 
 
-def _times_by_width(fmt, widths, seconds, elements):
+def _times_by_width(fmt, widths, seconds, size):
     rng, calls = np.random.default_rng(0), {}
     for n in widths:
-        x = rng.normal(size=(max(1, elements // n), n)).astype(fmt.dtype)
+        rows = max(1, size // (n * fmt.dtype.itemsize))
+        x = rng.normal(size=(rows, n)).astype(fmt.dtype)
         found = contestants(x, np.zeros(len(x), np.int64))["softmax"]
-        found["ours"] = found["ours, out="]
         for name in ("ours", "SciPy", "PyTorch"):
             if name in found:
                 calls[name, str(n)] = found[name], x.size
