@@ -48,9 +48,9 @@ def report(table):
     rivals = list(dict.fromkeys(name for race in table.races for name in race.ratios))
     lines = ["", ", ".join(f"{name} {version}" for name, version in table.machine.items())]
     lines += ["Our time as a multiple of theirs, and in nanoseconds for each logit", ""]
-    lines += [f"{'':44}{'ns':>8}" + "".join(f"{name:>11}" for name in rivals)]
+    lines += [f"{'':44}{'ns':>8}" + "".join(f"{name:>15}" for name in rivals)]
     for race in table.races:
-        cells = (f"{race.ratios[r]:11.2f}" if r in race.ratios else f"{'-':>11}" for r in rivals)
+        cells = (f"{race.ratios[r]:15.2f}" if r in race.ratios else f"{'-':>15}" for r in rivals)
         shape = f"{race.rows} x {race.classes}"
         lines.append(
             f"{race.fmt:5}{race.function:20}{shape:>19}{race.nanoseconds:8.2f}" + "".join(cells)
