@@ -234,6 +234,22 @@ def test_every_drawing_cell_is_a_figure(page):
         assert not draws or folded, f"fold what only draws: hide-input\n{cell.source}"
 
 
+@every(PAGES)
+def test_a_reference_to_an_equation_stands_in_its_own_parentheses(page):
+    assert not re.search(r"\(\{eq\}`[^`]+`\)", read(page)), "the number has them: (1.2)"
+
+
+def test_no_line_of_a_docstring_ends_within_a_word():
+    """Where the lines are joined, there would be a space after the hyphen."""
+    broken = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for path in (ROOT / "src").rglob("*.py")
+        for line in "".join(re.findall(r'"""(?s:.*?)"""', path.read_text())).splitlines()
+        if re.search(r"\w-$", line)
+    ]
+    assert not broken, "\n".join(broken)
+
+
 @every(["index", *CHAPTERS])
 def test_what_a_box_asks_to_predict_is_behind_a_click(page):
     parts = re.split(r"^(?=:::\{admonition\} Predict\n)", read(page), flags=re.M)[1:]

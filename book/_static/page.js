@@ -51,6 +51,9 @@ document.addEventListener("DOMContentLoaded", () => {
   const box = (table) => table.parentElement;
   const scrolls = (table) => box(table).scrollWidth > box(table).clientWidth;
   const hasLongRow = ({ rows }) => [...rows].some((row) => row.offsetHeight > LONG);
+  const isTight = ({ scrollWidth, clientWidth, offsetHeight }) =>
+    scrollWidth > clientWidth || offsetHeight > LONG / 2;
+  const isCrowded = (table) => scrolls(table) || [...table.querySelectorAll("td")].some(isTight);
 
   function nameCells(table) {
     const heads = [...table.rows[0].cells].map((cell) => cell.innerText.trim());
@@ -70,7 +73,7 @@ document.addEventListener("DOMContentLoaded", () => {
       nameCells(table);
       table.classList.add("stacked");
     }
-    for (const table of wide.filter(scrolls)) table.classList.replace("stacked", "one-by-one");
+    for (const table of wide.filter(isCrowded)) table.classList.replace("stacked", "one-by-one");
     for (const table of tables) {
       const tabIndex = scrolls(table) ? 0 : -1;
       if (box(table).tabIndex !== tabIndex) box(table).tabIndex = tabIndex;

@@ -20,7 +20,7 @@ def main(arguments=None):
     """Run the program; return 0, or 1 if a goal is missed."""
     parser = argparse.ArgumentParser(prog="python -m book_tools.bench", description=__doc__)
     parser.add_argument(
-        "--seconds", type=float, default=1.0, help="how long each call is repeated, about"
+        "--seconds", type=float, default=0.5, help="how long each call is repeated, about"
     )
     seconds = parser.parse_args(arguments).seconds
     if not 0 <= seconds < 1000:

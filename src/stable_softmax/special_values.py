@@ -188,10 +188,10 @@ def mean_cross_entropy(x, labels, ignore_label=-100, axis=-1):
 def cross_entropy_soft(x, targets, axis=-1):
     """Cross-entropy with one target probability per class, where a target of 0 costs nothing.
 
-    Returns: one loss per sample, in nats: the shape of `x` without its class axis, its floating-
-    point dtype. A logit of -inf costs 0 where its target is 0, and inf where it is not; nan where
-    a row holds nan or +inf, or only -inf, and a target that is not 0. Formats shorter than float32
-    are computed in float32, and rounded once.
+    Returns: one loss per sample, in nats: the shape of `x` without its class axis, its
+    floating-point dtype. A logit of -inf costs 0 where its target is 0, and inf where it is not;
+    nan where a row holds nan or +inf, or only -inf, and a target that is not 0. Formats shorter
+    than float32 are computed in float32, and rounded once.
 
     TypeError, ValueError: see `stable_softmax.arrays.as_logits`, for the targets as well;
     ValueError also if the shapes differ, or `axis` is not one axis.

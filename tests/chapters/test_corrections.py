@@ -30,8 +30,8 @@ def test_the_interval_from_minus_90_to_90_is_not_the_safe_one_in_float32():
 
 
 def test_the_derivative_of_log_p_is_1_minus_p_on_the_diagonal_and_minus_p_beside_it():
-    """The derivative of log p_i with respect to x_j is 1 - p_i for j = i and -p_j for every other
-    j."""
+    """The derivative of `log(p[i])` with respect to `x[j]` is `1 - p[i]` for j = i and `-p[j]` for
+    every other j."""
     x = np.array([2.0, 1.0, 0.1])
     p = softmax_exact(x)
     for i in range(3):

@@ -31,8 +31,8 @@ formats = pytest.mark.parametrize("fmt", STORED, ids=str)
 @pytest.mark.parametrize("fmt", SHORT, ids=str)
 @pytest.mark.parametrize("exponent", [-6, -1, 0, 4, 7])
 def test_a_format_has_the_same_number_of_steps_between_powers_of_two(fmt, exponent):
-    """Between two neighboring powers of two, a format with p significant bits has 2^(p-1) equal
-    steps."""
+    """Between two neighboring powers of two, a format with p significant bits has `2**(p - 1)`
+    equal steps."""
     numbers = numbers_between(2.0**exponent, 2.0 ** (exponent + 1), fmt)
     steps = np.diff(numbers)
     assert steps.size == 2 ** (fmt.precision - 1)
@@ -60,7 +60,7 @@ def test_rounding_moves_a_number_by_at_most_half_an_ulp_and_a_tie_goes_to_even(f
 
 @pytest.mark.parametrize("fmt", SHORT, ids=str)
 def test_ones_never_count_beyond_two_to_the_number_of_bits(fmt):
-    """Added one by one in a format with p significant bits, ones never count beyond 2^p."""
+    """Added one by one in a format with p significant bits, ones never count beyond `2**p`."""
     counts = np.cumsum(np.ones(10_000, dtype=fmt.dtype)).astype(float)
     assert counts.max() == 2**fmt.precision
     assert np.array_equal(counts, np.minimum(np.arange(1, 10_001), 2**fmt.precision))

@@ -158,6 +158,7 @@ def find_gpu():
     Raises
     ------
     NoGPU
+        If there is none, or no PyTorch that could use it.
     """
     try:
         import torch

@@ -97,10 +97,9 @@ def logsumexp_double_double(x, axis=-1, keepdims=False):
 def cross_entropy_double_double(x, labels, axis=-1):
     """Cross-entropy in pairs of float64, rounded once.
 
-    Returns: one loss per sample, in nats, never negative: the shape of `labels`, the floating-
-    point dtype of `x`; within 0.51 ulp (measured). inf where the label's logit is -inf and another
-    is finite; nan where a row holds nan or +inf, or only -inf; 0 for one class; empty for no
-    samples.
+    Returns: one loss per sample, in nats, never negative: the shape of `labels`, the floating-point
+    dtype of `x`; within 0.51 ulp (measured). inf where the label's logit is -inf and another is
+    finite; nan where a row holds nan or +inf, or only -inf; 0 for one class; empty for no samples.
 
     TypeError, ValueError: if `x` is not real or belongs to another array library, `axis` is not
     one existing axis, or `labels` is not made of integers in ``0 .. n-1`` of the right shape.

@@ -72,9 +72,9 @@ def logsumexp_twosum(x, axis=-1, keepdims=False):
 def cross_entropy_twosum(x, labels, axis=-1):
     """Cross-entropy from `log_softmax_twosum`: -log p[label].
 
-    Returns: one loss per sample, in nats, never negative: the shape of `labels`, the floating-
-    point dtype of `x`. inf where the label's logit is -inf and another is finite; nan where a row
-    holds nan or +inf, or only -inf; 0 for one class; empty for no samples.
+    Returns: one loss per sample, in nats, never negative: the shape of `labels`, the floating-point
+    dtype of `x`. inf where the label's logit is -inf and another is finite; nan where a row holds
+    nan or +inf, or only -inf; 0 for one class; empty for no samples.
 
     Parameters and errors: see `cross_entropy_shifted`.
     """

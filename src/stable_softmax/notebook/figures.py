@@ -36,6 +36,7 @@ NARROW = 3.6
 PAGE = {"light": "#ffffff", "dark": "#121212"}
 LABELS = {NAME, LIMIT, CROSSES}
 COLOR = re.compile(r"#[0-9a-f]{6}")
+MINUS = re.compile(r"(?:(?<!\w)|(?<=\de))-(?=\d|inf)")  # typed as a hyphen
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 REFERENCE = re.compile(r"(?<=url\(#)[^)]+")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -162,6 +163,9 @@ def _copy(figure):
     finally:
         figure.canvas.manager = manager
     FigureCanvasAgg(copied)
+    for text in copied.findobj(Text):
+        if text.get_gid() != NAME:  # that of a curve is found by its label
+            text.set_text(MINUS.sub("\N{MINUS SIGN}", text.get_text()))
     if not any(ax.get_subplotspec() for ax in copied.axes):
         copied.set_layout_engine("none")  # it would warn that there is nothing to lay out
     return copied

@@ -1,0 +1,41 @@
+"""Set minus signs in text, and say which words of code a narrow column may break.
+
+A hyphen before a number or a name, as in "-inf", is a minus, and no line breaks after it. Code
+keeps its characters; its long words may break anywhere, short ones nowhere (book.css).
+"""
+
+import re
+
+from docutils import nodes
+from sphinx import addnodes
+
+CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
+CODE += (nodes.comment, addnodes.desc_signature)
+HYPHEN = re.compile(r"(?<![^\s(\[,=])-(?=\w)|(?<=[\w)] )-(?= [\w(])")
+SHORT = re.compile(r'<span class="pre">(?=[^<]{1,16}<)')
+
+
+def set_minus(app, doctree):
+    """Write minus signs, outside of code."""
+    for text in list(doctree.findall(nodes.Text)):
+        if HYPHEN.search(text) and not _is_in(CODE, text):
+            text.parent.replace(text, nodes.Text(HYPHEN.sub("\N{MINUS SIGN}", text)))
+
+
+def mark_short_words(app, pagename, templatename, context, doctree):
+    """Name the words of code that fit any column, as `pre short`."""
+    if "body" in context:
+        context["body"] = SHORT.sub('<span class="pre short">', context["body"])
+
+
+def _is_in(kinds, node):
+    while node is not None and not isinstance(node, kinds):
+        node = node.parent
+    return node is not None
+
+
+def setup(app):
+    """Register the extension with Sphinx."""
+    app.connect("doctree-read", set_minus)
+    app.connect("html-page-context", mark_short_words)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
