@@ -322,7 +322,7 @@ def _draw(ax, x, y, label, role, line, noise=False):
         ax.plot(
             x[~finite], [height] * np.sum(~finite), transform=edge, color=style["color"], **crosses
         )
-        if row == 0:
+        if row == 0 and not _has_crosses_at_its_left(ax):
             ax.text(
                 -0.01,
                 height,
@@ -333,6 +333,19 @@ def _draw(ax, x, y, label, role, line, noise=False):
                 size=9,
                 gid=CROSSES,
             )
+
+
+def _has_crosses_at_its_left(ax):
+    """Whether a panel beside it says already what the crosses of their row are."""
+    place = ax.get_subplotspec()
+    return place is not None and any(
+        text.get_gid() == CROSSES
+        for other in ax.figure.axes
+        if other is not ax and other.get_subplotspec()
+        if other.get_subplotspec().rowspan == place.rowspan
+        if other.get_subplotspec().colspan.start < place.colspan.start
+        for text in other.texts
+    )
 
 
 def _along_the_largest(y):

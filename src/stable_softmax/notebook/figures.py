@@ -117,6 +117,7 @@ def wide(figure):
     Figure
     """
     figure = _copy(figure)
+    _thin_out(figure)
     if _shared(figure, _names(figure)):
         _write_strips(figure)
         _place_names(figure)
@@ -486,6 +487,7 @@ def _thin_out(figure):
                 kept, end = [*kept, tick], box
         if len(kept) < len(ticks):
             axis.set_ticks([t.get_loc() for t in kept], [t.label1.get_text() for t in kept])
+            _lay_out(figure)  # panels may share the axis
 
 
 # The files.
