@@ -50,10 +50,16 @@ FIGURES_STICK_OUT = """() => [...document.querySelectorAll('figure')].flatMap(fi
     const fault = !seen ? 'nothing is seen' : wide ? 'wider than its column' : scrolls && 'scrolls';
     return fault ? [`${figure.id}: ${fault}`] : [];
 })"""
-# Each with its kind first: pre, table, or math. A formula may hang over its box by a pixel.
+# Each with its kind first: pre, table, math, or code, which is cut and does not scroll. A formula
+# may hang over its box by a pixel, and code into the margin of a cell.
 SCROLLS_ITSELF = """() => {
     const kinds = {'pre': 0, '.pst-scrollable-table-container': 0, '.math': 1};
-    return Object.entries(kinds).flatMap(([kind, more]) =>
+    const block = box =>
+        getComputedStyle(box).display === 'inline' ? block(box.parentElement) : box;
+    const end = box => box.getBoundingClientRect().right;
+    const cut = [...document.querySelectorAll('.bd-article :not(pre) > code')].filter(
+        code => end(code) > end(block(code.parentElement)) + 6);
+    const scrolls = Object.entries(kinds).flatMap(([kind, more]) =>
         [...document.querySelectorAll(`.bd-article ${kind}`)].filter(
             box => box.clientWidth && box.scrollWidth > box.clientWidth + more
         ).map(box => {
@@ -62,6 +68,7 @@ SCROLLS_ITSELF = """() => {
             return kind === 'pre' ? `pre: ${longest}`
                 : `${more ? 'math' : 'table'}: ${text.replace(/\\s+/g, ' ')}`;
         }));
+    return [...cut.map(code => `code: ${code.textContent}`), ...scrolls];
 }"""
 TAB_STOPS = """() => [...document.querySelectorAll('mjx-container, mjx-container *')].filter(
     element => element.tabIndex >= 0).map(element => element.textContent)"""
