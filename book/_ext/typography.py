@@ -1,7 +1,8 @@
 """Set minus signs in text, and say which words of code a narrow column may break.
 
-A hyphen before a number or a name, as in "-inf", is a minus, and no line breaks after it. Code
-keeps its characters; its long words may break anywhere, short ones nowhere (book.css).
+A hyphen before a number or a name, as in "-inf", is a minus, and no line breaks after it. Code and
+what it puts out keep their characters; long words of code may break anywhere, short ones nowhere
+(book.css).
 """
 
 import re
@@ -18,7 +19,7 @@ SHORT = re.compile(r'<span class="pre">(?=[^<]{1,16}<)')
 def set_minus(app, doctree):
     """Write minus signs, outside of code."""
     for text in list(doctree.findall(nodes.Text)):
-        if HYPHEN.search(text) and not _is_in(CODE, text):
+        if HYPHEN.search(text) and not _is_code(text):
             text.parent.replace(text, nodes.Text(HYPHEN.sub("\N{MINUS SIGN}", text)))
 
 
@@ -28,10 +29,13 @@ def mark_short_words(app, pagename, templatename, context, doctree):
         context["body"] = SHORT.sub('<span class="pre short">', context["body"])
 
 
-def _is_in(kinds, node):
-    while node is not None and not isinstance(node, kinds):
+def _is_code(node):
+    while node is not None:
+        is_output = isinstance(node, nodes.container) and "cell_output" in node["classes"]
+        if is_output or isinstance(node, CODE):
+            return True
         node = node.parent
-    return node is not None
+    return False
 
 
 def setup(app):

@@ -38,6 +38,13 @@ def test_code_keeps_its_characters(kind):
     assert paragraph(nodes.Text("at -1: "), code) == f"at {MINUS}1: axis=-1, -inf"
 
 
+def test_what_a_cell_puts_out_keeps_its_characters():
+    table = nodes.container("", nodes.paragraph("", "x - m is -inf"), classes=["cell_output"])
+    doctree = nodes.section("", table)
+    typography.set_minus(None, doctree)
+    assert doctree.astext() == "x - m is -inf"
+
+
 def test_only_long_words_of_code_may_break():
     body = '<span class="pre">-inf]</span> <span class="pre">stable_softmax.libraries</span>'
     context = {"body": body}
