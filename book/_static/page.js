@@ -52,7 +52,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const scrolls = (table) => box(table).scrollWidth > box(table).clientWidth;
   const hasLongRow = ({ rows }) => [...rows].some((row) => row.offsetHeight > LONG);
   const isTight = ({ scrollWidth, clientWidth, offsetHeight }) =>
-    scrollWidth > clientWidth || offsetHeight > LONG / 2;
+    scrollWidth > clientWidth || offsetHeight > LONG;
   const isCrowded = (table) => scrolls(table) || [...table.querySelectorAll("td")].some(isTight);
 
   function nameCells(table) {

@@ -201,7 +201,7 @@ NUMPY = {
     "`0.0` as a log-sum-exp that should be small": lambda: logsumexp_shifted(np.array([0, -40.0])),
     "`-0.0` as a loss": lambda: -np.log(softmax_shifted(f32(200, 0))[0]),
     "`1.0` for every class": lambda: softmax_shifted(np.array([[2.0, 1.0, 0.1]]), axis=0),
-    "`1.0` for one of three close logits, all near -103": lambda: softmax_naive(
+    "`1.0` for one of three close logits, all near −103": lambda: softmax_naive(
         f32(-103, -104, -105)
     ),
     "`0.3333` for each of three classes, 1/n for n": lambda: softmax_filled(
@@ -283,7 +283,7 @@ TORCH = {
     "`0.0` as the gradient of a wrong sample": lambda: gradient(
         cross_entropy_clamped, [[20, 0]], [1]
     ),
-    "`-0.659`, or another loss above -1 and below 0": lambda: F.nll_loss(
+    "`-0.659`, or another loss above −1 and below 0": lambda: F.nll_loss(
         F.softmax(tensor([2.0, 1, 0.1]), 1), label(0)
     ),
     "`-17.0`, minus the logit of the label": lambda: F.nll_loss(tensor([17.0, 0]), label(0)),

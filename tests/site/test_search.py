@@ -152,7 +152,7 @@ def bugs(visitor, root):
     [
         ("16.11809539794922", "16.118 as a loss"),
         ("16.1", "16.118 as a loss"),
-        ("-0.6590011715888977", "-0.659, or another loss above -1 and below 0"),
+        ("-0.6590011715888977", "-0.659, or another loss above −1 and below 0"),
         ("-1.1920927533992653e-07", "-1.19e-07 as the loss of a sure sample"),
         (
             "softmax.py:27: RuntimeWarning: overflow encountered in exp",
