@@ -1,5 +1,6 @@
 """Time the functions in blocks beside other libraries, in turns, and say which goals they miss."""
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -247,7 +248,7 @@ def _races(fmt, rows, classes, seconds):
 def _times_by_width(fmt, widths, seconds, size):
     rng, calls = np.random.default_rng(0), {}
     for n in widths:
-        rows = max(1, size // (n * fmt.dtype.itemsize))
+        rows = math.ceil(size / (n * fmt.dtype.itemsize))  # no result fits where another was
         x = rng.normal(size=(rows, n)).astype(fmt.dtype)
         found = contestants(x, np.zeros(len(x), np.int64))["softmax"]
         for name in ("ours", "SciPy", "PyTorch"):
