@@ -10,17 +10,22 @@ import re
 from docutils import nodes
 from sphinx import addnodes
 
+MINUS = "\N{MINUS SIGN}"
 CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 CODE += (nodes.comment, addnodes.desc_signature)
-HYPHEN = re.compile(r"(?<![^\s(\[,=])-(?=\w)|(?<=[\w)] )-(?= [\w(])")
+HYPHEN = re.compile(r"(?<=[\s(\[,=])-(?=\w)|(?<=[\w)] )-(?= [\w(])")
+FIRST = re.compile(r"^-(?=\w)")  # after nothing; what follows a name may be joined to it
 SHORT = re.compile(r'<span class="pre">(?=[^<]{1,16}<)')
 
 
 def set_minus(app, doctree):
     """Write minus signs, outside of code."""
     for text in list(doctree.findall(nodes.Text)):
-        if HYPHEN.search(text) and not _is_code(text):
-            text.parent.replace(text, nodes.Text(HYPHEN.sub("\N{MINUS SIGN}", text)))
+        written = HYPHEN.sub(MINUS, text)
+        if text.parent.index(text) == 0:
+            written = FIRST.sub(MINUS, written)
+        if written != text and not _is_code(text):
+            text.parent.replace(text, nodes.Text(written))
 
 
 def mark_short_words(app, pagename, templatename, context, doctree):

@@ -5,7 +5,7 @@ import typography
 from docutils import nodes
 from sphinx import addnodes
 
-MINUS = "\N{MINUS SIGN}"
+MINUS = typography.MINUS
 
 
 def paragraph(*children):
@@ -43,6 +43,10 @@ def test_what_a_cell_puts_out_keeps_its_characters():
     doctree = nodes.section("", table)
     typography.set_minus(None, doctree)
     assert doctree.astext() == "x - m is -inf"
+
+
+def test_a_hyphen_joins_a_word_to_the_name_before_it():
+    assert paragraph(nodes.emphasis("", "exp"), nodes.Text("-free, -1")) == f"exp-free, {MINUS}1"
 
 
 def test_only_long_words_of_code_may_break():

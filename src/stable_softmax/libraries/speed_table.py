@@ -248,7 +248,7 @@ def _races(fmt, rows, classes, seconds):
 def _times_by_width(fmt, widths, seconds, size):
     rng, calls = np.random.default_rng(0), {}
     for n in widths:
-        rows = math.ceil(size / (n * fmt.dtype.itemsize))  # no result fits where another was
+        rows = max(1, math.ceil(size / (n * fmt.dtype.itemsize)))  # as many pages for each n
         x = rng.normal(size=(rows, n)).astype(fmt.dtype)
         found = contestants(x, np.zeros(len(x), np.int64))["softmax"]
         for name in ("ours", "SciPy", "PyTorch"):
