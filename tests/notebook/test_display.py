@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from matplotlib.colors import rgb_to_hsv, to_rgb
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from stable_softmax import FORMATS, FP16, softmax_shifted
@@ -544,3 +545,17 @@ def test_digits_are_a_positive_number():
 
 def test_the_source_of_a_lambda_is_its_line():
     assert "lambda v: v + 1" in show_source(lambda v: v + 1).data
+
+
+def test_axes_that_are_in_no_grid_get_curves_and_crosses():
+    ax = Figure().add_axes((0.1, 0.1, 0.8, 0.8))
+    plot_error([1, 2], [np.inf, 0.5], label="naive", ax=ax)
+    assert ax.get_ylabel() == "error (ulp)"
+    assert [text.get_text() for text in ax.texts] == ["inf or nan"]
+
+
+def test_the_crosses_of_a_row_of_panels_are_named_once():
+    panels = new_axes("x", cols=2, sharey=True)
+    for ax in panels:
+        plot_error([1, 2], [np.inf, 0.5], label="naive", ax=ax)
+    assert [len(ax.texts) for ax in panels] == [1, 0]

@@ -232,7 +232,8 @@ def plot_error(
     role = role_of(label, role)  # before anything is drawn
     ax = new_axes(xlabel, text) if ax is None else _one_axes(ax)
     shared = len(ax.get_shared_y_axes().get_siblings(ax)) > 1
-    if not ax.get_ylabel() and (ax.get_subplotspec().is_first_col() or not shared):
+    place = ax.get_subplotspec()  # none if it was put into its figure by hand
+    if not ax.get_ylabel() and (not place or place.is_first_col() or not shared):
         ax.set_ylabel(text)
     if ax.get_yscale() != "symlog":
         ax.set_yscale("symlog", linthresh=floor, linscale=0.5)
