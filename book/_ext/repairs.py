@@ -17,9 +17,9 @@ SCROLL_SIDEBAR = """<script>{
   const active = [...bar.querySelectorAll(".bd-docs-nav .active")].pop()?.getBoundingClientRect().y;
   const before = sessionStorage.getItem("sidebar-scroll-top");
   const hidden = active < before || active > Number(before) + innerHeight - 40;
-  if (hidden) sessionStorage.removeItem("sidebar-scroll-top"); // the theme would restore it
   if (before !== null && !hidden) bar.scrollTop = before;
   else if (active > innerHeight / 2) bar.scrollTop = active - bar.clientHeight / 4;
+  sessionStorage.setItem("sidebar-scroll-top", bar.scrollTop); // the theme restores it
 }</script>
 """
 

@@ -8,6 +8,11 @@ from tests.site.built_site import PAGES, SITE
 from tests.site.visit import run_axe
 
 EXPLORABLE = re.compile("<explore-[a-z_]+>")
+SOLUTIONS = [
+    "book/solutions/special_values",
+    "book/solutions/drawing",
+    "book/solutions/corrections",
+]
 PAGES_WITH_EXPLORABLES = [p for p in PAGES if EXPLORABLE.search((SITE / p).read_text("utf-8"))]
 
 
@@ -20,9 +25,21 @@ def test_the_first_address_is_the_cover_page(visitor, server):
 
 def test_the_sidebar_shows_the_chapter_also_to_who_comes_from_another_page(visitor, root):
     page = visitor(f"{root}book/softmax.html")
-    page.goto(f"{root}book/special_values.html")
-    active = page.locator("#pst-primary-sidebar .bd-docs-nav .active").last
-    assert 0 <= active.bounding_box()["y"] < page.viewport_size["height"]
+    for chapter in ("special_values", "solutions/accuracy", "numbers", "solutions/gpu"):
+        page.goto(f"{root}book/{chapter}.html")
+        assert is_active_in_view(page), chapter
+
+
+@pytest.mark.parametrize("page", ["index", "book/sequences", *SOLUTIONS, "book/api/checks"])
+def test_the_sidebar_shows_the_page_to_who_comes_from_elsewhere(visitor, server, page):
+    assert is_active_in_view(visitor(f"{server}{page}.html"))
+
+
+def is_active_in_view(page):
+    """Whether the sidebar shows where the reader is, after the scripts of the theme as well."""
+    page.wait_for_timeout(100)
+    active = page.locator("#pst-primary-sidebar .bd-docs-nav .active").last.bounding_box()
+    return 0 <= active["y"] < page.viewport_size["height"] - 20
 
 
 def test_a_reader_chooses_the_colors_and_they_last(visitor, root):
