@@ -1,11 +1,12 @@
-"""Set minus signs in text, and say which words of code a narrow column may break.
+"""Set minus signs and powers in text, and say where a narrow column may break code.
 
-A hyphen before a number or a name, as in "-inf", is a minus, and no line breaks after it. Code and
-what it puts out keep their characters; long words of code may break anywhere, short ones nowhere
-(book.css).
+A hyphen before a number or a name, as in "-inf", is a minus, and no line breaks after it; what
+follows "**" is an exponent. Code and what it puts out keep their characters. Long words of code
+may break after a sign, or else anywhere; short words, and short code, nowhere (book.css).
 """
 
 import re
+from html import unescape
 
 from docutils import nodes
 from sphinx import addnodes
@@ -13,25 +14,50 @@ from sphinx import addnodes
 MINUS = "\N{MINUS SIGN}"
 CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.raw)
 CODE += (nodes.comment, addnodes.desc_signature)
-HYPHEN = re.compile(r"(?<=[\s(\[,=])-(?=\w)|(?<=[\w)] )-(?= [\w(])")
+HYPHEN = re.compile(r"(?<=[\s(\[,=])-(?=\w)|(?<=[\w)] )-(?= [\w(])|(?<=\de)-(?=\d)")
 FIRST = re.compile(r"^-(?=\w)")  # after nothing; what follows a name may be joined to it
-SHORT = re.compile(r'<span class="pre">(?=[^<]{1,16}<)')
+POWER = re.compile(r"(?<=\w)\*\*(-?\w+)")
+WORD = re.compile(r'<span class="pre">([^<]+)</span>')
+INLINE = re.compile(r'<code class="([^"]*)">((?:<span class="pre short">[^<]+</span>\s*)+)</code>')
+TAG = re.compile("<[^>]*>")
+SIGN = re.compile(r"(?<=[^\W_][./_=(])(?=[^\W\d_])")
+SHORT = 16  # characters
 
 
 def set_minus(app, doctree):
-    """Write minus signs, outside of code."""
+    """Write minus signs and powers, outside of code."""
     for text in list(doctree.findall(nodes.Text)):
         written = HYPHEN.sub(MINUS, text)
         if text.parent.index(text) == 0:
             written = FIRST.sub(MINUS, written)
-        if written != text and not _is_code(text):
-            text.parent.replace(text, nodes.Text(written))
+        parts = POWER.split(written)
+        if (written != text or len(parts) > 1) and not _is_code(text):
+            text.parent.replace(text, [_part(i, part) for i, part in enumerate(parts) if part])
 
 
-def mark_short_words(app, pagename, templatename, context, doctree):
-    """Name the words of code that fit any column, as `pre short`."""
+def mark_breaks(app, pagename, templatename, context, doctree):
+    """Name the code and the words that fit any column, and mark in others where a line may end."""
     if "body" in context:
-        context["body"] = SHORT.sub('<span class="pre short">', context["body"])
+        context["body"] = INLINE.sub(_code, WORD.sub(_word, context["body"]))
+
+
+def _part(i, text):
+    if i % 2 == 0:
+        return nodes.Text(text)
+    return nodes.superscript("", text.replace("-", MINUS))
+
+
+def _code(found):
+    names, words = found.groups()
+    short = " short" if len(unescape(TAG.sub("", words))) <= SHORT else ""
+    return f'<code class="{names}{short}">{words}</code>'
+
+
+def _word(found):
+    if len(unescape(found[1])) <= SHORT:
+        return f'<span class="pre short">{found[1]}</span>'
+    parted = SIGN.sub("<wbr>", found[1]).replace("…", "…\N{WORD JOINER}")
+    return f'<span class="pre">{parted}</span>'
 
 
 def _is_code(node):
@@ -46,5 +72,5 @@ def _is_code(node):
 def setup(app):
     """Register the extension with Sphinx."""
     app.connect("doctree-read", set_minus)
-    app.connect("html-page-context", mark_short_words)
+    app.connect("html-page-context", mark_breaks)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

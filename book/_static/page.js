@@ -55,10 +55,23 @@ document.addEventListener("DOMContentLoaded", () => {
     scrollWidth > clientWidth || offsetHeight > LONG;
   const isCrowded = (table) => scrolls(table) || [...table.querySelectorAll("td")].some(isTight);
 
+  /* Spaces in the place of decimals that other numbers of the column have. */
+  function partSpaces(cell) {
+    const text = (cell.querySelector("p") ?? cell).lastChild;
+    const start = text?.nodeType === Node.TEXT_NODE ? text.data.search(/[\u2007\u2008]+$/) : -1;
+    if (start > 0) {
+      const box = document.createElement("span");
+      box.className = "decimals";
+      const spaces = text.splitText(start);
+      spaces.replaceWith(box);
+      box.append(spaces);
+    }
+  }
+
   function nameCells(table) {
     const heads = [...table.rows[0].cells].map((cell) => cell.innerText.trim());
     for (const { cells } of table.tBodies[0].rows)
-      [...cells].forEach((cell, i) => { cell.dataset.head = heads[i]; });
+      [...cells].forEach((cell, i) => { cell.dataset.head = heads[i]; partSpaces(cell); });
     table.style.setProperty("--columns", heads.length - 1);
     table.style.setProperty("--more", heads.length - 2);
   }

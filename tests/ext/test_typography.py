@@ -18,7 +18,7 @@ def paragraph(*children):
     "text",
     [
         "a row of ~inf", "~1 and 1", "(~inf, 0)", "[0, ~inf]", "x ~ m", "log(n) ~ log(2)",
-        "softmax: ~log(p)", "lp = ~1e-8",
+        "softmax: ~log(p)", "lp = ~1e~8", "1e~8",
     ],
 )  # fmt: skip
 def test_a_hyphen_before_a_number_or_a_name_is_a_minus(text):
@@ -26,7 +26,7 @@ def test_a_hyphen_before_a_number_or_a_name_is_a_minus(text):
 
 
 @pytest.mark.parametrize(
-    "text", ["log-sum-exp", "1e-8", "pages 1-12", "two- and three-fold", "- a dash", "a --- b"]
+    "text", ["log-sum-exp", "type-2", "pages 1-12", "two- and three-fold", "- a dash", "a --- b"]
 )
 def test_other_hyphens_stay(text):
     assert paragraph(nodes.Text(text)) == text
@@ -49,9 +49,40 @@ def test_a_hyphen_joins_a_word_to_the_name_before_it():
     assert paragraph(nodes.emphasis("", "exp"), nodes.Text("-free, -1")) == f"exp-free, {MINUS}1"
 
 
-def test_only_long_words_of_code_may_break():
-    body = '<span class="pre">-inf]</span> <span class="pre">stable_softmax.libraries</span>'
+def test_what_follows_two_stars_is_an_exponent():
+    doctree = nodes.section("", nodes.paragraph("", "within 2**-51, or d**2/2; **not** that"))
+    typography.set_minus(None, doctree)
+    raised = [node.astext() for node in doctree.findall(nodes.superscript)]
+    assert raised == [f"{MINUS}51", "2"]
+    assert doctree.astext() == f"within 2{MINUS}51, or d2/2; **not** that"
+
+
+@pytest.mark.parametrize(
+    ("word", "parted"),
+    [
+        ("-inf]", None),
+        ("exp(x=1).mean()", None),
+        ("src/ladder/two_sum.py", "src/<wbr>ladder/<wbr>two_<wbr>sum.<wbr>py"),
+        ("NPY_FEATURES=&quot;AVX2&quot;", "NPY_<wbr>FEATURES=&quot;AVX2&quot;"),
+        ("f(__name_of_it__, 1.5)", "f(__name_<wbr>of_<wbr>it__, 1.5)"),
+        ("…_with_logits_and_more", "…\N{WORD JOINER}_with_<wbr>logits_<wbr>and_<wbr>more"),
+    ],
+)
+def test_long_words_of_code_may_break_after_a_sign(word, parted):
+    assert broken(f'<span class="pre">{word}</span>') == (
+        f'<span class="pre">{parted}</span>' if parted else f'<span class="pre short">{word}</span>'
+    )
+
+
+def broken(body):
     context = {"body": body}
-    typography.mark_short_words(None, "page", "page.html", context, None)
-    assert context["body"] == body.replace("pre", "pre short", 1)
-    typography.mark_short_words(None, "search", "search.html", {}, None)
+    typography.mark_breaks(None, "page", "page.html", context, None)
+    return context["body"]
+
+
+def test_short_code_stays_on_a_line():
+    words = [f'<span class="pre short">{word}</span>' for word in ("lse([0,", "-40])")]
+    code = '<code class="docutils">{}</code>'.format
+    assert broken(code(" ".join(words))) == code(" ".join(words)).replace('ls"', 'ls short"')
+    assert "docutils short" not in broken(code(" ".join(3 * words)))
+    typography.mark_breaks(None, "search", "search.html", {}, None)
