@@ -40,9 +40,9 @@ def test_layers_are_named_and_parameters_counted():
     assert texts(ax) == [
         "70 weights + 7 biases = 77",
         "35 weights + 5 biases = 40",
-        "input\n10 units",
-        "hidden\n7 units",
-        "logits\n5 units",
+        "input\n10\N{NO-BREAK SPACE}units",
+        "hidden\n7\N{NO-BREAK SPACE}units",
+        "logits\n5\N{NO-BREAK SPACE}units",
     ]
 
 

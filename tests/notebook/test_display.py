@@ -179,6 +179,14 @@ def test_the_line_over_the_peaks_runs_ahead_of_no_rise_and_no_fall(sign):
         assert np.array_equal(curves(ax, "log1p").get_ydata(), y[::sign])
 
 
+@pytest.mark.parametrize("end", [0, -1])
+def test_the_line_over_the_peaks_does_not_drop_to_a_low_last_point(end):
+    error = np.random.default_rng(0).uniform(0.5, 1, size=240)
+    error[end] = 0.1
+    ax = plot_error(np.arange(240), error, label="log1p", noise=True)
+    assert curves(ax, "log1p").get_ydata()[end] > 0.5
+
+
 @pytest.mark.parametrize("errors", [[], [1.0], [NAN, INF]])
 def test_noise_of_few_points_or_none_is_drawn(errors):
     x = np.arange(len(errors))

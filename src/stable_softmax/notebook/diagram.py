@@ -53,7 +53,8 @@ def draw_network(sizes, labels=None, *, ax=None):
     for i, (place, label) in enumerate(zip(places, labels, strict=True)):
         color = COLORS["second" if i == len(sizes) - 1 else "exact"]
         ax.scatter(*place.T, s=130, facecolor="white", edgecolor=color, linewidth=1.6, zorder=2)
-        ax.text(i, -top - 1.1, f"{label}\n{sizes[i]} units", ha="center", va="top", size=10)
+        name = f"{label}\n{sizes[i]}\N{NO-BREAK SPACE}units"
+        ax.text(i, -top - 1.1, name, ha="center", va="top", size=10)
     ax.set(xlim=(-0.3, len(sizes) - 0.7), ylim=(-top - 2.6, top + 1.6))
     return ax
 

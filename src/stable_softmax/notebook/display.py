@@ -325,7 +325,7 @@ def _draw(ax, x, y, label, role, line, noise=False):
         )
         if row == 0 and not _has_crosses_at_its_left(ax):
             ax.text(
-                -0.01,
+                -0.02,
                 height,
                 "inf or nan",
                 transform=ax.transAxes,
@@ -353,13 +353,18 @@ def _along_the_largest(y):
     """Return the running maximum of values, taken back where it runs ahead of a rise or a fall.
 
     The largest of each value and its neighbors, and then the smallest of those: a curve that only
-    rises stays as it is, and noise becomes the line over its peaks.
+    rises stays as it is, and noise becomes the line over its peaks. Beyond its ends noise goes on
+    as in a mirror, and a curve that falls toward an end has no neighbors there.
     """
     reach = y.size // 24
-    y = np.pad(y, 2 * reach, constant_values=-np.inf)
+    line = np.pad(y, 2 * reach, mode="reflect" if reach else "constant")
+    outward = (y[reach::-1], np.s_[: 2 * reach]), (y[-1 - reach :], np.s_[2 * reach + y.size :])
+    for values, beyond in outward:
+        if np.all(np.diff(values) <= 0):
+            line[beyond] = -np.inf
     for extreme in (np.max, np.min):
-        y = extreme(np.lib.stride_tricks.sliding_window_view(y, 2 * reach + 1), axis=-1)
-    return y
+        line = extreme(np.lib.stride_tricks.sliding_window_view(line, 2 * reach + 1), axis=-1)
+    return line
 
 
 def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):

@@ -482,7 +482,7 @@ def _thin_out(figure):
         ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
         kept, end = [], None
         for tick in sorted(ticks, key=lambda tick: tick.get_loc()):
-            box = _extent(tick.label1).padded(1.5)
+            box = _extent(tick.label1).padded(4, 1.5)
             if end is None or not tick.label1.get_visible() or not box.overlaps(end):
                 kept, end = [*kept, tick], box
         if len(kept) < len(ticks):
