@@ -108,6 +108,10 @@ def _vector(row):
     return "[" + ", ".join(f"{value:.3g}" for value in row) + "]"
 
 
+def _sample(row, label):
+    return f"{_vector(row)}, label {label}".replace("label -", "label \N{MINUS SIGN}")
+
+
 _FILLS = [[0, -1e4], [0, -1e9], [0, _LOWEST], [_LOWEST, _LOWEST]]
 _ROWS = [[0, -_INF], [-_INF, -_INF], [0, _INF], [0, _NAN], [3.4e38, -3.4e38], []]
 _INFINITE = [[_INF, _INF], [_INF, -_INF]]
@@ -126,7 +130,7 @@ _OF_MASKS = {
     f"{_vector(row)}, keep {'the first' if any(mask) else 'none'}": (row, mask)
     for row, mask in _MASKS
 }
-_OF_BINARY = {f"{_vector([z])}, label {y}": ([z], y) for z, y in _BINARY}
+_OF_BINARY = {_sample([z], y): ([z], y) for z, y in _BINARY}
 #: The inputs of the truth table by question and by name.
 #:
 #: :meta hide-value:
@@ -138,8 +142,8 @@ CASES = {
     "masked softmax": _OF_MASKS,
     "attention layer": _OF_MASKS,
     "the same layer, asked for its weights": _OF_MASKS,
-    "loss": {f"{_vector(x)}, label {y}": (x, y) for x, y in _SAMPLES + _WRONG_LABELS},
-    "gradient": {f"{_vector(x)}, label {y}": (x, y) for x, y in _SAMPLES},
+    "loss": {_sample(x, y): (x, y) for x, y in _SAMPLES + _WRONG_LABELS},
+    "gradient": {_sample(x, y): (x, y) for x, y in _SAMPLES},
     "binary loss": _OF_BINARY,
     "gradient of the binary loss": _OF_BINARY,
     "soft loss": {f"{_vector(x)}, targets {_vector(t)}": (x, t) for x, t in _TARGETS},

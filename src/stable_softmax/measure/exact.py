@@ -4,8 +4,8 @@ Each value is computed in ball arithmetic (Arb, through python-flint): a ball is
 is guaranteed to contain the real number. If both ends of the ball round to the same number of the
 format, that number is the correctly rounded result; if not, the precision is doubled. Where a
 tail that no precision reaches decides a tie, it does so here (`stable_softmax.measure.balls`).
-python-flint comes with the extra ``exact``; without it, each function raises an ImportError that
-says so.
+python-flint comes with the extra ``exact``; without it mpmath takes its place, and where neither is
+installed each function raises an ImportError that says so.
 
 References
 ----------

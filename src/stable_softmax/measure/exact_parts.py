@@ -41,7 +41,7 @@ def exact_parts(x, labels, dtype=None):
     ValueError
         If `x` is not finite or not of two dimensions, or the labels do not fit.
     ImportError
-        If python-flint is not installed.
+        If neither python-flint nor mpmath is installed.
     """
     x, _, fmt = exact_logits(x, -1, dtype)
     rows = x.tolist()

@@ -58,7 +58,7 @@ class Task:
     weights : array, shape (classes, d)
     bias : array, shape (classes,), or None
     labels : int64 array, shape (tokens,)
-        Outside of 0 .. classes-1 where the class is with another process.
+        Outside of this part, below 0 or too large, where the class is with another process.
     class_weights : array, shape (classes,), or None
     label_weights : array, shape (tokens,), or None
         The class weight of each label.
@@ -234,7 +234,7 @@ def loss_and_gradient_from_logits(x, labels, *, ignore_label=-100, out=None):
     -------
     loss : scalar
         At least float32; 0 if no token counts.
-    gradient : array, shape and dtype of `x`
+    gradient : array, shape and dtype of x
         `out`, if it was given.
 
     Raises
