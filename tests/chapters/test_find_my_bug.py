@@ -277,9 +277,10 @@ TORCH = {
         F.cross_entropy(tensor([float(gap), 0.0], dtype=dtype), label(0))
         for gap, dtype in [(17, torch.float32), (8, torch.float16), (6, torch.bfloat16)]
     ],
-    "`0.0` as the mean loss of many samples in float16": lambda: F.cross_entropy(
-        torch.zeros(65_520, 2, dtype=torch.float16), torch.zeros(65_520, dtype=torch.int64)
-    ),
+    "`0.0` or `nan` as the mean loss of many samples in float16": lambda: [
+        F.cross_entropy(torch.zeros(n, 2, dtype=torch.float16), torch.zeros(n, dtype=torch.int64))
+        for n in (65_520, 100_000)
+    ],
     "`0.0` as the gradient of a wrong sample": lambda: gradient(
         cross_entropy_clamped, [[20, 0]], [1]
     ),
