@@ -29,9 +29,9 @@ def test_the_shift_costs_more_than_a_hundred_ulp_and_twosum_puts_them_back():
 
 
 def test_the_sure_class_keeps_its_doubt_from_log1p_on():
-    """
-    The log-probability of 40 beside 0 is -4.25e-18; the shifted rung returns 0, and the four
-    rungs above it have it within 4 ulp.
+    r"""
+    The log-probability of 40 beside 0 is $-4.25 \cdot 10^{-18}$; the shifted rung returns 0, and
+    the four rungs above it have it within 4 ulp.
     """
     x = np.array([40.0, 0.0])
     exact = log_softmax_exact(x)[0]

@@ -49,8 +49,8 @@ def test_a_right_loss_can_have_a_gradient_that_is_not_finite():
 @pytest.mark.parametrize("label", range(X.size))
 def test_the_gradient_is_a_row_of_the_full_jacobian(label):
     """
-    The gradient of the loss is `p - y`; the Jacobian of log-softmax is a full matrix whose rows
-    sum to zero, and `p - y` is one row of it, with the sign changed.
+    The gradient of the loss is $p - y$; the Jacobian of log-softmax is a full matrix whose rows
+    sum to zero, and $p - y$ is one row of it, with the sign changed.
     """
     jacobian = log_softmax_jacobian(X)
     assert np.all(jacobian != 0)
@@ -65,7 +65,7 @@ def test_the_gradient_is_a_row_of_the_full_jacobian(label):
 @pytest.mark.parametrize("gap", [17, 20, 40, 80])
 def test_the_sure_sample_keeps_its_digits_only_in_the_repaired_forms(gap):
     """
-    In float32 and at a gap of 17 or more, the shifted loss of a sure sample and `p - y` at its
+    In float32 and at a gap of 17 or more, the shifted loss of a sure sample and $p - y$ at its
     label are 0; the log1p loss and the complement keep their digits.
     """
     x = np.array([gap, 0], dtype=np.float32)

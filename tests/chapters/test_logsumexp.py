@@ -49,8 +49,9 @@ def test_the_shifted_form_is_finite_and_between_its_bounds(f, scale):
 
 
 def test_the_log1p_form_keeps_what_the_shifted_form_loses():
-    """
-    The shifted form returns 0 for `lse([0, -40])`, and the log1p form returns the true 4.25e-18.
+    r"""
+    The shifted form returns 0 for `lse([0, -40])`, and the log1p form returns the true
+    $4.25 \cdot 10^{-18}$.
     """
     x = np.array([0.0, -40.0])
     assert logsumexp_shifted(x) == 0
