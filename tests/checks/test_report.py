@@ -31,7 +31,15 @@ def test_a_right_answer_passes_and_prints_ok(capsys):
 
 def test_a_numpy_warning_is_a_failure_with_its_text(capsys):
     assert not check_cases(softmax_naive, CASES)
-    assert "FAIL  large  NumPy warned: overflow encountered in exp" in capsys.readouterr().out
+    assert "FAIL  large\n        NumPy warned: overflow encountered" in capsys.readouterr().out
+
+
+def test_a_reason_that_is_too_long_for_a_line_has_one_of_its_own(capsys):
+    check_cases(softmax_naive, CASES)
+    check_cases(lambda x: [0.5], CASES)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2] == "  FAIL  large" and lines[3].startswith("        NumPy warned: ")
+    assert lines[-1] == "  FAIL  large  shape (1,) instead of (2,)"
 
 
 def reason(answer, case):

@@ -11,6 +11,8 @@ from ..floating_point import FP64, format_of
 from .verdict import Wrong, alike, difference, other_format
 from .wording import raised, shapes, shown, text
 
+_COLUMNS = 88  # as many as a page shows in a line
+
 
 @dataclass(frozen=True)
 class Case:
@@ -96,7 +98,9 @@ class Report:
         lines = [f"{self.title}: {passed} of {count} checks passed"]
         for name, reason in self.reasons.items():
             text = reason or self.notes.get(name, "")
-            lines.append(f"  {'FAIL' if reason else 'ok  '}  {name:<{width}}  {text}".rstrip())
+            verdict = "FAIL" if reason else "ok  "
+            line = f"  {verdict}  {name:<{width}}  {text}".rstrip()
+            lines.append(line if len(line) <= _COLUMNS else f"  {verdict}  {name}\n        {text}")
         return "\n".join(lines + ([f"  Hint: {self.hint}"] if self.hint else []))
 
 
