@@ -567,3 +567,21 @@ def test_the_crosses_of_a_row_of_panels_are_named_once():
     for ax in panels:
         plot_error([1, 2], [np.inf, 0.5], label="naive", ax=ax)
     assert [len(ax.texts) for ax in panels] == [1, 0]
+
+
+def test_each_panel_of_a_shared_axis_has_its_line_at_zero():
+    axes = new_axes(cols=2, sharey=True)
+    for ax in [*axes, *axes]:
+        plot_error([1, 2], [0.0, 3.0], label="shifted", ax=ax)
+    for ax in axes:
+        assert sum(list(line.get_ydata()) == [0, 0] for line in ax.lines) == 1
+
+
+def test_a_name_beside_crosses_looks_like_a_label():
+    ax = plot_error([1, 2], [1.0, INF], label="_", role="naive")
+    text = ax.text(2, 1, "naive")
+    label_lines(ax)
+    plot_error([1, 2], [1.0, 2.0], label="naive", ax=ax)
+    label_lines(ax)
+    label = next(other for other in ax.texts if other.get_gid() == "name")
+    assert (text.get_color(), text.get_size()) == (label.get_color(), label.get_size())

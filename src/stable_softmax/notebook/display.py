@@ -66,6 +66,7 @@ _LOOKS = {  # role: color, at least 3 : 1 on white; line; mark. No two roles sha
 #: The color of each role a curve can have.
 COLORS = {role: color for role, (color, _, _) in _LOOKS.items()}
 NAME, LIMIT, CROSSES = "name", "limit", "crosses"  # kinds of texts, which figures.py may move
+ZERO = "zero"  # the line at the foot of an error axis
 
 #: Keyword arguments of ``ax.plot`` for each role.
 ROLE = {
@@ -238,7 +239,8 @@ def plot_error(
     if ax.get_yscale() != "symlog":
         ax.set_yscale("symlog", linthresh=floor, linscale=0.5)
         ax.yaxis.set_major_locator(_error_ticks())
-        ax.axhline(0, color=COLORS["roundoff"], linewidth=0.8)
+    if not any(line.get_gid() == ZERO for line in ax.lines):  # panels may share the axis
+        ax.axhline(0, color=COLORS["roundoff"], linewidth=0.8, gid=ZERO)
     _draw(ax, x, errors, label, role, line, noise)
     bottom = ax.yaxis.get_transform().linthresh
     ax.set_ylim(-0.3 * bottom, max(ax.get_ylim()[1], 10 * bottom), auto=True)
@@ -390,17 +392,25 @@ def mark_limit(ax, value, text, *, axis="x", at=0.97, beyond=False):
         ax.annotate(text, (at, value), **look)
 
 
+def _of_label(color):
+    """Return the color of the label of a curve: darker than the curve."""
+    with needs("book"):
+        from matplotlib.colors import to_rgb
+    return tuple(0.7 * part for part in to_rgb(color))
+
+
 def label_lines(ax):
     """Write the label of each curve at its right end, moved up or down where two would meet.
 
-    Labels that it has written there before are written anew.
+    Labels that it has written there before are written anew. A text in the axes that is the name
+    of a role, put beside crosses for example, gets the look of a label.
     """
-    with needs("book"):
-        from matplotlib.colors import to_rgb
     if layout := _one_axes(ax).figure.get_layout_engine():
         layout.execute(ax.figure)  # it decides where the ends are
     for text in [text for text in ax.texts if text.get_gid() == NAME]:
         text.remove()
+    for text in [text for text in ax.texts if text.get_text() in COLORS]:
+        text.set(color=_of_label(COLORS[text.get_text()]), size=9.5)
     points = 72 / ax.figure.dpi
     ends = []
     for curve in ax.lines:
@@ -420,7 +430,7 @@ def label_lines(ax):
             if overlap > 0 and abs(wanted[i + 1, 0] - wanted[i, 0]) < 120:
                 heights[i : i + 2] += (-overlap / 2, overlap / 2)
     for (curve, end, place), height in zip(ends, heights, strict=True):
-        dark = tuple(0.7 * part for part in to_rgb(curve.get_color()))
+        dark = _of_label(curve.get_color())
         moved = abs(height - place[1]) > 4
         beside = points * ax.bbox.x1 - place[0]  # a line across the axes ends at their edge
         away = 7 + (beside if 0 < beside < 20 else 0)
@@ -507,7 +517,7 @@ def show_progress(items, label):
 _NUMBER = re.compile(r"[+−]?([\d,]+(\.\d+)?(e[+−]?\d+)?%?|inf)|nan|\N{EN DASH}|")
 _PLAIN = re.compile(r"−?[\d,]+(\.\d+)?")
 _ARRAY = re.compile(r"(?<!`)\[[-\w., +]*\](?![`(])")  # no link, and no code already
-_MOST_DECIMALS = 6
+_MOST_DECIMALS = 7
 
 
 def _cell(value, digits):

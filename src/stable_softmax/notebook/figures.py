@@ -228,6 +228,7 @@ def _write_strips(figure, crosses=False):
     }
     for text, _ in names:
         text.set(visible=False, gid=None)  # a copied figure has lost the way to remove it
+    _lay_out(figure)
     for place, its in entries.items():
         _write_strip(figure, place, its)
 
@@ -243,7 +244,7 @@ def _write_strip(figure, place, entries):
     where |= {"borderaxespad": 0, "borderpad": 0.1, "frameon": False, "fontsize": 9.5}
     where |= {"handlelength": 2.4, "columnspacing": 1.4}
     where |= {"labelcolor": [color for _, color in entries.values()]}
-    room = figure.bbox.x1 - (0 if place is figure else place.bbox.x0)
+    room = place.bbox.width  # axes with a wider strip would get narrower for it
     for cols in range(len(entries), 0, -1):
         lines = [line for line, _ in entries.values()]
         strip = place.legend(lines, list(entries), ncols=cols, **where)
@@ -411,8 +412,12 @@ def _axis_labels(ax, panels):
 
 
 def _same_x(ax, other, texts):
-    same = ax.get_xlim() == other.get_xlim() and ax.get_xscale() == other.get_xscale()
+    same = _is_close(ax, other) and ax.get_xscale() == other.get_xscale()
     return same and texts[ax][0] == texts[other][0]
+
+
+def _is_close(ax, other):
+    return np.allclose(ax.get_xlim(), other.get_xlim(), rtol=1e-9, atol=0)
 
 
 def _height(panels, rows, size):
@@ -486,7 +491,12 @@ def _thin_out(figure):
             if end is None or not tick.label1.get_visible() or not box.overlaps(end):
                 kept, end = [*kept, tick], box
         if len(kept) < len(ticks):
-            axis.set_ticks([t.get_loc() for t in kept], [t.label1.get_text() for t in kept])
+            places = [tick.get_loc() for tick in kept]
+            for above in figure.axes if axis.axis_name == "x" else ():
+                shows = any(tick.label1.get_visible() for tick in above.xaxis.get_major_ticks())
+                if above.axison and not shows and _is_close(above, axis.axes):
+                    above.set_xticks(places)
+            axis.set_ticks(places, [tick.label1.get_text() for tick in kept])
             _lay_out(figure)  # panels may share the axis
 
 
