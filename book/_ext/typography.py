@@ -1,4 +1,4 @@
-"""Set minus signs and powers in text, and say where a narrow column may break code.
+"""Set minus signs and powers in text, keep equations whole, and say where code may be broken.
 
 A hyphen before a number or a name, as in "-inf", is a minus, and no line breaks after it; what
 follows "**" is an exponent. Code and what it puts out keep their characters. Long words of code
@@ -16,8 +16,10 @@ CODE = (nodes.literal, nodes.literal_block, nodes.math, nodes.math_block, nodes.
 CODE += (nodes.comment, addnodes.desc_signature)
 HYPHEN = re.compile(r"(?<=[\s(\[,=])-(?=\w)|(?<=[\w)] )-(?= [\w(])|(?<=\de)-(?=\d)")
 FIRST = re.compile(r"^-(?=\w)")  # after nothing; what follows a name may be joined to it
+JOINED = re.compile(r"(?<=\b\w) (?== [\d−])|(?<= \w =) (?=[\d−])|(?<=[⌨✍]) ")
 POWER = re.compile(r"(?<=\w)\*\*(-?\w+)")
 WORD = re.compile(r'<span class="pre">([^<]+)</span>')
+NAME = re.compile(r"<cite>([^<\s]+)</cite>")
 INLINE = re.compile(r'<code class="([^"]*)">((?:<span class="pre short">[^<]+</span>\s*)+)</code>')
 TAG = re.compile("<[^>]*>")
 SIGN = re.compile(r"(?<=[^\W_][./_=(])(?=[^\W\d_])")
@@ -27,7 +29,7 @@ SHORT = 16  # characters
 def set_minus(app, doctree):
     """Write minus signs and powers, outside of code."""
     for text in list(doctree.findall(nodes.Text)):
-        written = HYPHEN.sub(MINUS, text)
+        written = JOINED.sub("\N{NO-BREAK SPACE}", HYPHEN.sub(MINUS, text))
         if text.parent.index(text) == 0:
             written = FIRST.sub(MINUS, written)
         parts = POWER.split(written)
@@ -38,7 +40,8 @@ def set_minus(app, doctree):
 def mark_breaks(app, pagename, templatename, context, doctree):
     """Name the code and the words that fit any column, and mark in others where a line may end."""
     if "body" in context:
-        context["body"] = INLINE.sub(_code, WORD.sub(_word, context["body"]))
+        body = NAME.sub(_name, WORD.sub(_word, context["body"]))
+        context["body"] = INLINE.sub(_code, body)
 
 
 def _part(i, text):
@@ -53,10 +56,15 @@ def _code(found):
     return f'<code class="{names}{short}">{words}</code>'
 
 
+def _name(found):
+    return f"<cite>{SIGN.sub('<wbr>', found[1])}</cite>"
+
+
 def _word(found):
     if len(unescape(found[1])) <= SHORT:
         return f'<span class="pre short">{found[1]}</span>'
     parted = SIGN.sub("<wbr>", found[1]).replace("…", "…\N{WORD JOINER}")
+    parted = parted.replace(")(", ")\N{WORD JOINER}(")
     return f'<span class="pre">{parted}</span>'
 
 

@@ -32,6 +32,12 @@ def test_other_hyphens_stay(text):
     assert paragraph(nodes.Text(text)) == text
 
 
+def test_an_equation_and_the_sign_of_an_exercise_stay_together():
+    text = "For n = 10, p = −1 or all = many: ✍ Why"
+    joined = text.replace("n = 1", "n~=~1").replace("p = −", "p~=~−").replace("✍ ", "✍~")
+    assert paragraph(nodes.Text(text)) == joined.replace("~", "\N{NO-BREAK SPACE}")
+
+
 @pytest.mark.parametrize("kind", [nodes.literal, nodes.math, addnodes.desc_signature])
 def test_code_keeps_its_characters(kind):
     code = kind("", "", nodes.Text("axis=-1, -inf"))
@@ -65,6 +71,7 @@ def test_what_follows_two_stars_is_an_exponent():
         ("src/ladder/two_sum.py", "src/<wbr>ladder/<wbr>two_<wbr>sum.<wbr>py"),
         ("NPY_FEATURES=&quot;AVX2&quot;", "NPY_<wbr>FEATURES=&quot;AVX2&quot;"),
         ("f(__name_of_it__, 1.5)", "f(__name_<wbr>of_<wbr>it__, 1.5)"),
+        ("model.Layer(units=10)(x)", "model.<wbr>Layer(<wbr>units=10)\N{WORD JOINER}(x)"),
         ("…_with_logits_and_more", "…\N{WORD JOINER}_with_<wbr>logits_<wbr>and_<wbr>more"),
     ],
 )
@@ -72,6 +79,10 @@ def test_long_words_of_code_may_break_after_a_sign(word, parted):
     assert broken(f'<span class="pre">{word}</span>') == (
         f'<span class="pre">{parted}</span>' if parted else f'<span class="pre short">{word}</span>'
     )
+
+
+def test_a_name_that_is_no_link_may_break_after_a_sign_as_well():
+    assert broken("<cite>beyond.top_k</cite>") == "<cite>beyond.<wbr>top_<wbr>k</cite>"
 
 
 def broken(body):
