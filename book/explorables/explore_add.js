@@ -47,7 +47,7 @@
       return `${this.examples({
         "10,000 ones in bf16": sum(10000, 1, "bf16"),
         "3000 ones in fp16": sum(3000, 1, "fp16"),
-        "1 + 50,000 · e⁻¹⁶·⁷ in fp32": sum(50000, -16.7, "fp32", "exp", "first"),
+        "1 + 50,000 · exp(−16.7) in fp32": sum(50000, -16.7, "fp32", "exp", "first"),
         "rounding 0.1": sum(1, 0.1, "bf16"),
         "a subnormal": sum(1, -16.7, "fp16", "exp"),
       })}

@@ -41,8 +41,8 @@
       const sample = (gap, power) => ({ gap, power, format: "fp32", step: 0 });
       return `${this.examples({
         "p = ε": sample(16.118, -7),
-        "ε = 1e-7, gap 22": sample(22, -7),
-        "ε = 1e-12, gap 30": sample(30, -12),
+        "ε = 1e−7, gap 22": sample(22, -7),
+        "ε = 1e−12, gap 30": sample(30, -12),
         "p = 0": sample(104, -7),
       })}
         ${this.drawing(340, 268)}

@@ -20,9 +20,9 @@
       (x, y, f) => crossEntropy(logSoftmaxClamped, x, y, f, 1e-8)],
     ["PyTorch <code>NLLLoss</code>, Gluon <code>from_logits=True</code>, of log-probabilities",
       "−z<sub>y</sub> from z = (x − m) − log s", fromLogits],
-    ["PyTorch <code>CrossEntropyLoss</code>, Gluon's default, of logits", "the same in one call", fromLogits],
+    ["PyTorch <code>CrossEntropyLoss</code>, Gluon’s default, of logits", "the same in one call", fromLogits],
     ["ours, log1p", "the same with log1p", (x, y, f) => crossEntropy(logSoftmaxLog1p, x, y, f)],
-    ["<code>CrossEntropyLoss</code>, Gluon's default, of probabilities", "mistake: softmax twice",
+    ["<code>CrossEntropyLoss</code>, Gluon’s default, of probabilities", "mistake: softmax twice",
       (x, y, f) => fromLogits(softmaxShifted(x, f), y, f)],
     ["<code>NLLLoss</code>, <code>from_logits=True</code>, of logits", "mistake: −x<sub>y</sub>", (x, y) => -x[y]],
     ["<code>NLLLoss</code>, <code>from_logits=True</code>, of probabilities", "mistake: −p<sub>y</sub>",
@@ -81,8 +81,8 @@
     [near(149 * Math.LN2), "`−log(softmax(logits))` in fp32", "p is the smallest number of fp32, 2⁻¹⁴⁹, and the next loss is inf", LOGITS, "epsilon#the-logarithm-of-a-zero"],
     [(v, half) => [...Array(20).keys()].find((k) => k > 2 && near(k * Math.LN10)(v, half)), "`−log(softmax(logits) + ε)`, or p clamped at ε", "p is 0, and ε is 1e−#: this is −log ε, and the gradient is gone", LOGITS, "epsilon#a-floor-under-the-probability"],
     [only(Math.exp), "any loss of equal logits", "each of # classes gets 1/#: nothing has been learned yet, or nothing arrives", "look at the inputs, not at the loss", "cross_entropy#the-loss-needs-no-probability"],
-    [only((v) => 1 + Math.E * Math.expm1(v)), "`CrossEntropyLoss`, or Gluon's default, of probabilities", "softmax twice: with # classes no sample gets below this", LOGITS, "softmax#a-softmax-after-a-softmax"],
-    [only((v) => 1 + Math.exp(v) - Math.E), "`CrossEntropyLoss`, or Gluon's default, of probabilities", "softmax twice: with # classes no sample gets above this", LOGITS, "softmax#a-softmax-after-a-softmax"],
+    [only((v) => 1 + Math.E * Math.expm1(v)), "`CrossEntropyLoss`, or Gluon’s default, of probabilities", "softmax twice: with # classes no sample gets below this", LOGITS, "softmax#a-softmax-after-a-softmax"],
+    [only((v) => 1 + Math.exp(v) - Math.E), "`CrossEntropyLoss`, or Gluon’s default, of probabilities", "softmax twice: with # classes no sample gets above this", LOGITS, "softmax#a-softmax-after-a-softmax"],
   ];
 
   /** A loss as printed, and half a unit of its last digit. */

@@ -96,8 +96,8 @@ def steps_to_recover(
     Returns
     -------
     float64, or an array of the shape of `gap`
-        0 for a sample that is right at the start; inf where `max_steps` were not enough, or where
-        the gradient became exactly 0, infinite or nan, so that no number would be.
+        It is 0 for a sample that is right at the start; inf where `max_steps` were not enough, or
+        where the gradient became exactly 0, infinite or nan, so that no number would be.
     """
     rate = positive_number(learning_rate, "learning_rate")
     max_steps = count(max_steps, "max_steps")

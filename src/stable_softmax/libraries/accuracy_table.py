@@ -158,8 +158,8 @@ def kept(path, make=None):
     Returns
     -------
     Table, what `make` returns, or None
-        None if there is no such file, or if it was made by other code, with other versions, or on
-        another kind of CPU.
+        The latter if there is no such file, or if it was made by other code, with other versions,
+        or on another kind of CPU.
     """
     found = json.loads(Path(path).read_text()) if Path(path).exists() else {}
     if found.pop("code", None) != _code() or found["machine"] != describe_machine():
