@@ -16,7 +16,7 @@ HEADINGS = ["Summary", "Exercises", "Further reading"]
 EXERCISE = r"^:::\{exercise\}.*\n:label: (\S+)"
 INDEX = r"^```\{index\} (.+)\n```\n"
 ABSENT = {"torch", "scipy", "sklearn", "mxnet", "ml_dtypes"}  # from a page that runs its cells
-NAMES = {"Sterbenz's lemma", "TwoSum"}  # of the index, in capitals
+NAMES = {"Sterbenz\N{RIGHT SINGLE QUOTATION MARK}s lemma", "TwoSum"}  # of the index, in capitals
 
 
 def prose(page):

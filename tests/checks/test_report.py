@@ -262,7 +262,7 @@ def test_any_result_leads_to_a_line_of_the_table(result, expected, capsys):
     report = check_cases(lambda x: result, [Case("case", (X,), expected)])
     assert report.reasons["case"] is not None or (result is None and expected is None)
     printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == 2
+    assert len(printed.splitlines()) in (2, 3)  # a long reason has a line of its own
     assert len(printed) < 700
     printed.encode()
 
@@ -283,7 +283,7 @@ def test_any_exception_leads_to_a_line_and_the_next_case_runs(answer, capsys):
     assert report.score == (0, 2)
     assert all(reason.startswith("raised ") for reason in report.reasons.values())
     printed = capsys.readouterr().out
-    assert len(printed.splitlines()) == 3
+    assert len(printed.splitlines()) in (3, 5)
     printed.encode()
     assert np.geterr()["over"] == "warn"
 
