@@ -76,11 +76,12 @@ document.addEventListener("DOMContentLoaded", () => {
     table.style.setProperty("--more", heads.length - 2);
   }
 
-  function stack() {
+  function stack({ type } = {}) {
     if (!phone.matches) return;
     const all = [...main.querySelectorAll(".pst-scrollable-table-container > table")];
     const tables = all.filter((table) => table.tHead && table.rows[0].cells.length > 2);
-    for (const table of tables) table.classList.remove("stacked", "one-by-one");
+    if (type === "resize") // else what a reader sees already would move
+      for (const table of tables) table.classList.remove("stacked", "one-by-one");
     const wide = tables.filter((table) => scrolls(table) || hasLongRow(table));
     for (const table of wide) {
       nameCells(table);
