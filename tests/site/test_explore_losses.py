@@ -130,7 +130,7 @@ def test_the_steps_are_those_of_the_chapter(epsilon):
     [
         ("p = ε", 16.118, -7),
         ("ε = 1e−7, gap 22", 22, -7),
-        ("ε = 1e-12, gap 30", 30, -12),
+        ("ε = 1e−12, gap 30", 30, -12),
         ("p = 0", 104, -7),
     ],
 )
@@ -332,7 +332,7 @@ def test_an_incomplete_number_changes_nothing(explorable, kind):
 
 NAN = "the logarithm of a naive softmax"
 EPSILON = "-log(softmax(logits) + ε), or p clamped at ε"
-TWICE = "CrossEntropyLoss, or Gluon's default, of probabilities"
+TWICE = "CrossEntropyLoss, or Gluon\N{RIGHT SINGLE QUOTATION MARK}s default, of probabilities"
 SAME = "F.cross_entropy(logits, labels)"
 NLL = "NLLLoss, or from_logits=True, of "
 
@@ -400,7 +400,7 @@ def test_a_loss_that_mxnet_prints_leads_back_to_its_operator(loss):
 @pytest.mark.parametrize(
     ("seen", "words"),
     [
-        ("16.118", "ε is 1e−7"),
+        ("16.118", "ε is 1e-7"),
         ("27.63", "ε is 1e-12"),
         ("2.3026", "each of 10 classes gets 1/10"),
         ("6.9078", "each of 1000 classes gets 1/1000"),
