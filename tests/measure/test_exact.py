@@ -23,6 +23,7 @@ from stable_softmax import (
     ulp_error,
 )
 from stable_softmax.floating_point import round_integer
+from stable_softmax.measure import balls, exact
 from stable_softmax.measure.exact import _row
 from tests.cases import ALL_FORMATS, INF, MAIN_FORMATS, NAN
 
@@ -190,6 +191,22 @@ def test_a_masked_class_leaves_the_loss_and_the_gradient_of_the_others():
     np.testing.assert_array_equal(cross_entropy_exact(x, [1]), [INF])
     gradient = cross_entropy_gradient_exact(x, [1])[0]
     assert gradient[1] == -1.0 and gradient[[0, 2]].sum() == pytest.approx(1.0, abs=2.0**-52)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_loss_rounds_one_number_a_sample(masked, monkeypatch):
+    x, labels, balls_rounded = np.arange(12.0).reshape(3, 4), [0, 3, 2], []
+    if masked:
+        x[:, 1] = -INF
+    expected = -log_softmax_exact(x)[range(3), labels]
+
+    def rounded(ball, fmt):
+        balls_rounded.append(ball)
+        return balls.round_ball(ball, fmt)
+
+    monkeypatch.setattr(exact, "round_ball", rounded)
+    np.testing.assert_array_equal(cross_entropy_exact(x, labels), expected)
+    assert len(balls_rounded) == 3
 
 
 @pytest.mark.parametrize("fmt", MAIN_FORMATS, ids=str)

@@ -75,6 +75,10 @@ class Terms:
         """Return a ball for each log-probability."""
         return [z - self.log_sum for z in self.z]
 
+    def loss(self, label):
+        """Return the ball of minus the log-probability of one class."""
+        return self.log_sum - self.z[label]
+
     def logsumexp(self):
         """Return the ball of the log-sum-exp."""
         return self.top + self.log_sum

@@ -150,11 +150,7 @@ def cross_entropy_exact(x, labels, axis=-1, dtype=None):
         inf where the label's logit is -inf and another is finite; nan where a row holds +inf or
         nan, or only -inf.
     """
-    labels = labels_of(x, labels, axis)
-    losses = -log_softmax_exact(x, axis, dtype)
-    axis = class_axis(axis, losses.ndim)
-    picked = np.take_along_axis(losses, np.expand_dims(labels, axis), axis).squeeze(axis)
-    return picked + losses.dtype.type(0)  # no -0.0
+    return _at_labels(Terms.loss, x, labels_of(x, labels, axis), axis, dtype, if_infinite=math.inf)
 
 
 def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
@@ -171,11 +167,10 @@ def cross_entropy_gradient_exact(x, labels, axis=-1, dtype=None):
     """
     labels = labels_of(x, labels, axis)
     gradient = softmax_exact(x, axis, dtype)
-    complement = _per_class(x, axis, dtype, _complement_balls, if_infinite=1.0)
+    at_label = -_at_labels(Terms.complement, x, labels, axis, dtype, if_infinite=1.0)
     axis = class_axis(axis, gradient.ndim)
-    index = np.expand_dims(labels, axis)
-    at_label = -np.take_along_axis(complement, index, axis)
-    np.put_along_axis(gradient, index, at_label, axis)
+    index, values = (np.expand_dims(a, axis) for a in (labels, at_label))
+    np.put_along_axis(gradient, index, values, axis)
     return gradient
 
 
@@ -271,11 +266,6 @@ def _log_softmax_balls(row):
 
 def _logsumexp_balls(row):
     return [Terms(row).logsumexp()]
-
-
-def _complement_balls(row):
-    terms = Terms(row)
-    return [terms.complement(i) for i in range(len(row))]
 
 
 def _entropy_balls(row):
@@ -415,6 +405,23 @@ def _per_class(x, axis, dtype, balls_of, if_infinite):
 
     results = [_row(balls_of, row, fmt, of_special) for row in _rows(x, axes)]
     return from_rows(_array(results, fmt), x, axes)
+
+
+def _at_labels(ball_at, x, labels, axis, dtype, if_infinite):
+    """Results with one value per sample, that of its label's class."""
+    x, axes, fmt = exact_logits(x, axis, dtype)
+
+    def result(row, label):
+        if any(v != v or v == math.inf for v in row) or max(row) == -math.inf:
+            return math.nan
+        if row[label] == -math.inf:
+            return if_infinite
+        label -= row[:label].count(-math.inf)
+        finite = [v for v in row if v != -math.inf]
+        return _row(lambda row: [ball_at(Terms(row), label)], finite, fmt, None)[0]
+
+    rows = zip(_rows(x, axes), labels.ravel().tolist(), strict=True)
+    return _array([[result(*pair)] for pair in rows], fmt).reshape(labels.shape)
 
 
 def _exp_of_special(balls_of, row, fmt):
