@@ -66,7 +66,8 @@ class arb:
 
     def _with(self, function, *others):
         """Apply a function of intervals, rounded outwards to the precision."""
-        return _between(function(self.ends, *(arb(other).ends for other in others), ctx.prec))
+        ends = [other.ends if isinstance(other, arb) else arb(other).ends for other in others]
+        return _between(function(self.ends, *ends, ctx.prec))
 
     def __add__(self, other):
         return self._with(libmp.mpi_add, other)
@@ -130,9 +131,10 @@ class arb:
 
     def _increasing(self, function):
         """Apply an increasing function of one number."""
+        nearest = {end: function(end, ctx.prec + _GUARD_BITS, "n") for end in {*self.ends}}
         ends = []
         for end, direction in zip(self.ends, "fc", strict=True):
-            value = function(end, ctx.prec + _GUARD_BITS, "n")
+            value = nearest[end]
             error = libmp.mpf_shift(libmp.mpf_abs(value), _GUARD_BITS // 2 - ctx.prec - _GUARD_BITS)
             move = libmp.mpf_sub if direction == "f" else libmp.mpf_add
             ends.append(move(value, error, ctx.prec + _GUARD_BITS, direction))
@@ -168,7 +170,7 @@ class arb:
         if not self.is_finite():
             return math.nan
         low, high = self.ends
-        middle = libmp.mpf_shift(libmp.mpf_add(low, high), -1)  # exactly
+        middle = low if low == high else libmp.mpf_shift(libmp.mpf_add(low, high), -1)  # exactly
         return round_integer(*_between((middle, middle)).man_exp(), FP64)
 
 
