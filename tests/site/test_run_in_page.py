@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import jupytext
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import TimeoutError, sync_playwright
 
 from book_tools.browser import launch
 from tests.pages import CHAPTERS, ROOT
@@ -64,6 +64,7 @@ OTHER_DIGITS = {
 EXERCISES_THAT_LACK = {"book/low_precision": 2, "book/gpu": 1}  # bfloat16 arrays
 NOTE = "Not the printed digits"
 ENDED = re.compile(r"^(Done|Ended|Stopped|Python could|Cell)")
+TEN_MINUTES = 600_000  # a slow processor may take one for a cell, and has other work
 STATUS_IS_THERE = """i => /^(Done|Ended|Stopped|Python could|Cell)/.test(
     document.querySelectorAll('.cell')[i].querySelector('.run-status')?.textContent)"""
 # What a result says: figures count as one word each; formulas are left out.
@@ -107,7 +108,10 @@ class Page:
         before = self.bar(i).locator(".run-status")
         before.evaluate_all("statuses => statuses.forEach(s => { s.textContent = ''; })")
         self.press(i, "Run")
-        self.page.wait_for_function(STATUS_IS_THERE, arg=i, timeout=180_000)
+        try:
+            self.page.wait_for_function(STATUS_IS_THERE, arg=i, timeout=TEN_MINUTES)
+        except TimeoutError:
+            pytest.fail(f"cell {i} of {self.page.url} has not ended: {self.status(i)}")
         return self.status(i)
 
     def status(self, i):
