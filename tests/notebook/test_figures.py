@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 
 from stable_softmax.notebook.diagram import draw_network, draw_two_sum
@@ -265,6 +266,19 @@ def test_whatever_a_reader_draws_has_both_drawings(draw):
 def test_what_is_no_figure_is_refused(layout):
     with pytest.raises(TypeError, match="figure must be a Figure of Matplotlib, not Axes"):
         layout(plt.figure().add_subplot())
+
+
+@pytest.mark.parametrize("layout", [wide, narrow])
+def test_a_figure_is_laid_out_only_after_a_change(layout, monkeypatch):
+    executed, figure = [], panels(2, 3, sharex=True, sharey=True)
+    execute = ConstrainedLayoutEngine.execute
+    monkeypatch.setattr(
+        ConstrainedLayoutEngine,
+        "execute",
+        lambda self, figure: executed.append(figure) or execute(self, figure),
+    )
+    layout(figure)
+    assert len(executed) <= 3
 
 
 def test_all_rows_with_a_name_are_named_on_a_phone():

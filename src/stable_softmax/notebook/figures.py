@@ -117,14 +117,19 @@ def wide(figure):
     Figure
     """
     figure = _copy(figure)
+    _lay_out(figure)
     _thin_out(figure)
     if _shared(figure, _names(figure)):
         _write_strips(figure)
+        _lay_out(figure)
         _place_names(figure)
+        _lay_out(figure)
     _place_limits(figure)
     if any(_Obstacles(text).hits(_extent(text)) for text in _texts(figure, NAME)):
         _write_strips(figure)
+        _lay_out(figure)
         _place_limits(figure)
+        _lay_out(figure)
         _place_names(figure)
     return figure
 
@@ -211,7 +216,6 @@ def _write_strips(figure, crosses=False):
     The name of the crosses, at the left of their row, can be one of them. Curves of one panel that
     look alike, such as two bounds, keep their names beside them.
     """
-    _lay_out(figure)
     looks = [(text.axes, _look(line)) for text, line in _names(figure)]
     names = [n for n, look in zip(_names(figure), looks, strict=True) if looks.count(look) == 1]
     together = _shared(figure, names) or len({text.axes for text, _ in names}) < 2
@@ -228,7 +232,8 @@ def _write_strips(figure, crosses=False):
     }
     for text, _ in names:
         text.set(visible=False, gid=None)  # a copied figure has lost the way to remove it
-    _lay_out(figure)
+    if not together:
+        _lay_out(figure)  # it decides how much room a strip has
     for place, its in entries.items():
         _write_strip(figure, place, its)
 
@@ -258,7 +263,6 @@ def _write_strip(figure, place, entries):
 
 def _place_limits(figure):
     """Move the text of each limit to where it is free, in two lines if one has no place."""
-    _lay_out(figure)
     for text in _texts(figure, LIMIT):
         cost, whole = _place_limit(text), text.get_text()
         if cost and " " in whole:
@@ -270,7 +274,6 @@ def _place_limits(figure):
 
 def _place_names(figure):
     """Move the names in no strip to where they are free: above, below or beside a point."""
-    _lay_out(figure)
     for text, line in 2 * _names(figure):  # the second time, all others are where they will be
         text.arrow_patch = None
         points = line.get_xydata()[np.isfinite(line.get_xydata()).all(axis=1)][::-1]
@@ -481,7 +484,6 @@ def _part_texts(ax):
 
 def _thin_out(figure):
     """Leave out the ticks of an axis whose numbers would meet those before."""
-    _lay_out(figure)
     for axis in (axis for ax in figure.axes if ax.axison for axis in (ax.xaxis, ax.yaxis)):
         low, high = sorted(axis.get_view_interval())
         ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
@@ -516,11 +518,11 @@ def save(figure):
     str
         Programs that show SVG show the wide figure, with its letters as paths.
     """
-    drawings = for_page(figure)
-    figure = wide(figure)
-    for text in [text for ax in figure.axes if ax.axison for text in ax.texts]:
+    layouts = {"wide": wide(figure), "narrow": narrow(figure)}
+    drawings = _drawings(layouts, "f")
+    for text in [text for ax in layouts["wide"].axes if ax.axison for text in ax.texts]:
         text.set_path_effects([withStroke(linewidth=2.5, foreground=PAGE["light"])])
-    return _svg(figure, "path").replace("<metadata>", f"<metadata>{drawings}", 1)
+    return _svg(layouts["wide"], "path").replace("<metadata>", f"<metadata>{drawings}", 1)
 
 
 def for_page(figure, name="f"):
@@ -539,8 +541,12 @@ def for_page(figure, name="f"):
         Two elements ``svg``, of the classes ``wide`` and ``narrow``. Each color is one for a light
         page and one for a dark page; letters are text in DejaVu Sans.
     """
+    return _drawings({"wide": wide(figure), "narrow": narrow(figure)}, name)
+
+
+def _drawings(layouts, name):
     return "".join(
-        _compact(_svg(layout(figure), "none"), layout.__name__, name) for layout in (wide, narrow)
+        _compact(_svg(laid_out, "none"), layout, name) for layout, laid_out in layouts.items()
     )
 
 
