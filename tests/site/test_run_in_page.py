@@ -42,7 +42,8 @@ CAN_RUN = {  # cells of each chapter that run in the page, and all of them
     "book/accuracy": (10, 16),
     "book/corrections": (12, 22),
 }
-# Cells whose last digits depend on exp and log of the machine; the page says so below them.
+# Cells whose last digits depend on exp and log of the machine; the page says so below them. Which
+# of them differ depends on the processor: with AVX2 they are fewer than with AVX-512.
 OTHER_DIGITS = {
     "book/numbers": {14},  # also: an interval in place of a ball
     "book/softmax": {15},
@@ -216,14 +217,20 @@ def test_every_cell_ends_and_no_request_leaves_the_site(runs, name):
     assert runs[name]["problems"] == []
 
 
+def different(run):
+    """The numbers of the cells that have put out something else than the page has printed."""
+    pairs = enumerate(zip(run["cells"], run["printed"], strict=True))
+    return {i for i, (cell, said) in pairs if cell["lacks"] is None and cell["said"] != said}
+
+
 @every_chapter
 def test_what_a_cell_puts_out_is_what_the_page_has_printed(runs, name):
-    other = {}
-    for i, cell in enumerate(runs[name]["cells"]):
-        if cell["lacks"] is None and cell["said"] != runs[name]["printed"][i]:
-            other[i] = (Counter(runs[name]["printed"][i]), Counter(cell["said"]))
+    other = {
+        i: (Counter(runs[name]["printed"][i]), Counter(runs[name]["cells"][i]["said"]))
+        for i in different(runs[name])
+    }
     texts = [f"cell {i}: {dict(a - b)} became {dict(b - a)}" for i, (a, b) in other.items()]
-    assert set(other) == OTHER_DIGITS.get(name, set()), "\n".join(texts)
+    assert set(other) <= OTHER_DIGITS.get(name, set()), "\n".join(texts)
     for i, (printed, said) in other.items():
         number = r"[-+−]?[0-9.]+(e[-+−]?\d+)?"
         shape = [re.sub(number, "#", t) for t in sorted(printed.elements())]
@@ -233,7 +240,7 @@ def test_what_a_cell_puts_out_is_what_the_page_has_printed(runs, name):
 @every_chapter
 def test_the_page_says_where_the_digits_are_others(runs, name):
     noted = {i for i, cell in enumerate(runs[name]["cells"]) if cell.get("noted")}
-    assert noted == OTHER_DIGITS.get(name, set())
+    assert noted == different(runs[name])
 
 
 def solutions(name):
