@@ -47,7 +47,7 @@ WANDER = """async ([steps]) => {
     }
     return heights;
 }"""
-# The best of ten updates to each example, in milliseconds, with the layout that follows.
+# The best of twenty updates to each example, in milliseconds, with the layout that follows.
 BEST = """(element) => element.choices.map((values) => Math.min(...Array(20).fill().map(() => {
     element.set(element.first);
     element.pause?.();
