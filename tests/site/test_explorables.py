@@ -47,16 +47,14 @@ WANDER = """async ([steps]) => {
     }
     return heights;
 }"""
-# The best of twenty updates to each example, in milliseconds, with the layout that follows.
-BEST = """(element) => element.choices.map((values) => Math.min(...Array(20).fill().map(() => {
-    element.set(element.first);
-    element.pause?.();
-    const start = performance.now();
-    if (element.pause) element.update(); // without the whole training
-    else element.set(values);
-    document.body.getBoundingClientRect();
-    return performance.now() - start;
-})))"""
+# Twenty updates, to and fro between two states, each with the layout that follows.
+UPDATE_TWENTY_TIMES = """([element, values]) => {
+    for (let i = 0; i < 20; i += 1) {
+        if (element.pause) element.update(); // without the whole training
+        else element.set(i % 2 ? values : element.first);
+        document.body.getBoundingClientRect();
+    }
+}"""
 
 
 @pytest.fixture
@@ -96,14 +94,22 @@ def test_nothing_below_an_explorable_moves_whatever_a_reader_does(opened, kind, 
 
 
 @every_kind
-@pytest.mark.parametrize(("slower", "limit"), [(1, 16), (4, 50)])
-def test_an_update_is_quick_also_on_a_computer_that_is_four_times_slower(
-    opened, kind, slower, limit
-):
+def test_an_update_is_quick_also_on_a_computer_that_is_four_times_slower(opened, kind):
     element = opened(kind)
-    client = element.page.context.new_cdp_session(element.page)
-    client.send("Emulation.setCPUThrottlingRate", {"rate": slower})
-    assert max(element.evaluate(BEST)) < limit
+    page, handle = element.page, element.element_handle()
+    client = page.context.new_cdp_session(page)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy():
+        """Return for how many ms the page has kept a core busy, whatever else the machine does."""
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return next(1000 * m["value"] for m in metrics if m["name"] == "ThreadTime")
+
+    for values in element.evaluate("element => element.choices"):
+        element.evaluate("(element, values) => { element.set(values); element.pause?.(); }", values)
+        before = busy()
+        page.evaluate(UPDATE_TWENTY_TIMES, [handle, values])
+        assert 4 * (busy() - before) / 20 < 50, values
 
 
 @pytest.mark.parametrize(
