@@ -283,3 +283,14 @@ def install():
     np.true_divide = np.divide
     np.pow = np.power
     sys.meta_path.insert(0, Finder)
+
+
+@contextlib.contextmanager
+def resting():
+    """Watch no function of NumPy for a while: a figure is drawn in two thirds of the time."""
+    watching = {name: f for name, f in vars(np).items() if isinstance(f, Watched)}
+    vars(np).update({name: watched.function for name, watched in watching.items()})
+    try:
+        yield
+    finally:
+        vars(np).update(watching)

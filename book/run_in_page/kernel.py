@@ -140,7 +140,9 @@ def _display(*values):
             _outputs.append({"kind": "html", "html": as_html(value._repr_markdown_())})
         elif _is_figure(value):
             figures = importlib.import_module("stable_softmax.notebook.figures")
-            _outputs.append({"kind": "figure", "svg": figures.for_page(value, "run")})
+            with flags.resting():
+                svg = figures.for_page(value, "run")
+            _outputs.append({"kind": "figure", "svg": svg})
         else:
             _outputs.append({"kind": "result", "text": _short(pretty(value))})
 

@@ -164,6 +164,16 @@ def test_the_rest_of_a_watched_function_is_as_it_was():
     assert add.reduce([1, 2, 3]) == 6
 
 
+def test_what_is_watched_rests_while_a_figure_is_drawn(monkeypatch):
+    exp = np.exp
+    watched = flags.Watched(exp, "exp")
+    monkeypatch.setattr(np, "exp", watched)
+    with pytest.raises(ZeroDivisionError), flags.resting():
+        assert np.exp is exp
+        raise ZeroDivisionError
+    assert np.exp is watched
+
+
 def test_the_package_is_watched_as_a_whole_and_its_source_can_still_be_read():
     name = "stable_softmax.softmax"
     spec = flags.Finder.find_spec(name, stable_softmax.__path__)
