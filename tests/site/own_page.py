@@ -97,6 +97,22 @@ def cells(element, table=0):
     return [[plain(text) for text in row] for row in rows]
 
 
+def busy(element, script, *arguments):
+    """Return for how many ms a script on an element keeps a core busy, whatever others do."""
+    client = element.page.context.new_cdp_session(element.page)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def now():
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return next(1000 * m["value"] for m in metrics if m["name"] == "ThreadTime")
+
+    start = now()
+    element.evaluate(script, *arguments)
+    spent = now() - start
+    client.detach()
+    return spent
+
+
 def check_opening(element, requests, problems):
     """Check that an explorable came to life from local files, in the room kept for it."""
     assert element.page.evaluate("layoutShift") == 0 and not problems

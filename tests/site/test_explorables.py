@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.site.own_page import BOOK, enter, own_page, press, reset
+from tests.site.own_page import BOOK, busy, enter, own_page, press, reset
 from tests.site.visit import WIDTHS, open_page, run_axe
 
 ASSETS = BOOK / "explorables"
@@ -48,7 +48,7 @@ WANDER = """async ([steps]) => {
     return heights;
 }"""
 # Twenty updates, to and fro between two states, each with the layout that follows.
-UPDATE_TWENTY_TIMES = """([element, values]) => {
+UPDATE_TWENTY_TIMES = """(element, values) => {
     for (let i = 0; i < 20; i += 1) {
         if (element.pause) element.update(); // without the whole training
         else element.set(i % 2 ? values : element.first);
@@ -96,20 +96,9 @@ def test_nothing_below_an_explorable_moves_whatever_a_reader_does(opened, kind, 
 @every_kind
 def test_an_update_is_quick_also_on_a_computer_that_is_four_times_slower(opened, kind):
     element = opened(kind)
-    page, handle = element.page, element.element_handle()
-    client = page.context.new_cdp_session(page)
-    client.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def busy():
-        """Return for how many ms the page has kept a core busy, whatever else the machine does."""
-        metrics = client.send("Performance.getMetrics")["metrics"]
-        return next(1000 * m["value"] for m in metrics if m["name"] == "ThreadTime")
-
     for values in element.evaluate("element => element.choices"):
         element.evaluate("(element, values) => { element.set(values); element.pause?.(); }", values)
-        before = busy()
-        page.evaluate(UPDATE_TWENTY_TIMES, [handle, values])
-        assert 4 * (busy() - before) / 20 < 50, values
+        assert 4 * busy(element, UPDATE_TWENTY_TIMES, values) / 20 < 50, values
 
 
 @pytest.mark.parametrize(
