@@ -1,11 +1,10 @@
-"""Every page in a browser: wide and light from a server, narrow and dark from a folder.
+"""Every page in a browser, wide and narrow, light and dark, from a server and from a folder.
 
-So each width, each palette and each kind of address is seen once. All pages are visited first, wide
-and narrow ones at the same time; then each is judged.
+All pages are visited first, wide and narrow ones at the same time; then each is judged. Axe looks
+at wide light pages and at narrow dark ones: each width and each palette once.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -21,18 +20,20 @@ every_page = pytest.mark.parametrize("page", PAGES)
 def visits(site, server):
     """What was found on each page: {page: {"1280 px, light, http": …}}."""
 
-    def visit_all(width, scheme):
+    def visit_all(width):
         with sync_playwright() as playwright:
             browser = launch(playwright)
             for page in PAGES:
-                served = scheme == "light" or page == "404.html"  # which only a server shows
-                address = server + page if served else (site / page).as_uri()
-                setting = f"{width} px, {scheme}, {urlsplit(address).scheme}"
-                found[page][setting] = visit(browser, address, width, scheme)
+                setting, wide = f"{width} px, light, http", width == 1280
+                found[page][setting] = visit(browser, server + page, width, "light", axe=wide)
+                if page != "404.html":  # only a server shows it, in any folder
+                    address = (site / page).as_uri()
+                    setting = f"{width} px, dark, file"
+                    found[page][setting] = visit(browser, address, width, "dark", axe=not wide)
 
     found = {page: {} for page in PAGES}
     with ThreadPoolExecutor() as pool:
-        list(pool.map(visit_all, WIDTHS, ["light", "dark"]))
+        list(pool.map(visit_all, WIDTHS))
     return found
 
 
