@@ -287,7 +287,7 @@ def install():
 
 @contextlib.contextmanager
 def resting():
-    """Watch no function of NumPy for a while: a figure is drawn in two thirds of the time."""
+    """Watch no function of NumPy for a while: Matplotlib asks for thousands of logarithms."""
     watching = {name: f for name, f in vars(np).items() if isinstance(f, Watched)}
     vars(np).update({name: watched.function for name, watched in watching.items()})
     try:

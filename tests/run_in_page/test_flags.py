@@ -164,7 +164,7 @@ def test_the_rest_of_a_watched_function_is_as_it_was():
     assert add.reduce([1, 2, 3]) == 6
 
 
-def test_what_is_watched_rests_while_a_figure_is_drawn(monkeypatch):
+def test_what_is_watched_rests_and_is_watched_again_even_after_an_error(monkeypatch):
     exp = np.exp
     watched = flags.Watched(exp, "exp")
     monkeypatch.setattr(np, "exp", watched)

@@ -5,11 +5,14 @@ import sys
 import warnings
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
+from stable_softmax.notebook import figures
 from tests.pages import ROOT
 
 sys.path.append(str(ROOT / "book/run_in_page"))
+import flags
 import kernel
 
 
@@ -106,6 +109,14 @@ def test_a_figure_is_drawn_once_the_cell_has_ended():
     assert kinds == ["stdout", "figure"]
     assert "<svg" in result["outputs"][1]["svg"] and "dc:date" not in result["outputs"][1]["svg"]
     assert plt.get_fignums() == []
+
+
+def test_no_function_is_watched_while_a_figure_is_drawn(monkeypatch):
+    watched, seen = flags.Watched(np.exp, "exp"), []
+    monkeypatch.setattr(np, "exp", watched)
+    monkeypatch.setattr(figures, "for_page", lambda *_: seen.append(np.exp) or "<svg>")
+    run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    assert seen == [watched.function] and np.exp is watched
 
 
 def test_a_figure_that_cannot_be_drawn_is_an_error_not_the_end():
