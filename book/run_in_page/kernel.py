@@ -154,9 +154,13 @@ def _is_figure(value):
 
 def _show_figures():
     plt = sys.modules.get("matplotlib.pyplot")
-    for number in plt.get_fignums() if plt else []:
-        _display(plt.figure(number))
-        plt.close(number)
+    if plt is None:
+        return
+    try:
+        for number in plt.get_fignums():
+            _display(plt.figure(number))
+    finally:
+        plt.close("all")  # one that cannot be drawn would fail every cell after it
 
 
 def _markdown():

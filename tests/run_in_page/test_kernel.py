@@ -122,6 +122,7 @@ def test_no_function_is_watched_while_a_figure_is_drawn(monkeypatch):
 def test_a_figure_that_cannot_be_drawn_is_an_error_not_the_end():
     result = run("import matplotlib.pyplot as plt\nplt.title('$\\\\no$');")
     assert "ParseException" in result["error"]["text"] or "ValueError" in result["error"]["text"]
+    assert run("print('next')")["error"] is None
 
 
 def test_markdown_becomes_the_html_of_the_page():
